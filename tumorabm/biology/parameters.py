@@ -1,0 +1,333 @@
+"""Every number of the cell, in one place: value, unit, plausible range, where it comes from.
+
+Tags: ``V`` seen in a source, ``M`` remembered from the literature and not yet checked, ``A`` assumed, ``D`` derived.
+Values are those of the solid-tumour cell; `tumorabm.biology.cell_types` lists what differs in other cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of the parameter table.
+
+    Attributes
+    ----------
+    value, unit, low, high
+        The value of the solid-tumour cell, its unit, and the range in which it is thought to lie.
+    tag, source
+        ``V``, ``M``, ``A`` or ``D`` (see the module), and the source or the reason.
+    meaning
+        What it does, in a few words.
+    """
+
+    value: float
+    unit: str
+    low: float
+    high: float
+    tag: str
+    source: str
+    meaning: str
+
+
+_TUNED = "hand-tuned 12-state cell; no evidence for the value"
+
+PARAMETERS: dict[str, Parameter] = {
+    # size and growth
+    "volume_pL": Parameter(2.5, "pL", 0.7, 4.0, "V", "PhysiCell default cell 2.49 pL", "cell volume at biomass 1"),
+    "protein_residues_amol": Parameter(
+        87000,
+        "amol",
+        2.8e4,
+        9e4,
+        "D",
+        "150 pg protein, 4.4 mol% Asn",
+        "residues of each of Asn, Asp, Gln, Glu in protein",
+    ),
+    "translation_amol_per_min": Parameter(
+        48,
+        "amol/min",
+        10,
+        80,
+        "D",
+        "60 fmol Asn a division in 24 h, plus turnover",
+        "residues of each kind built in at full translation",
+    ),
+    "translation_spare": Parameter(1.5, "1", 1, 2, "A", _TUNED, "spare capacity of translation before it falls"),
+    "translation_eif2a_block": Parameter(0.75, "1", 0.5, 1, "A", _TUNED, "part of translation that p-eIF2a can stop"),
+    "translation_without_mtorc1": Parameter(0.35, "1", 0.2, 0.6, "A", _TUNED, "translation left without mTORC1"),
+    "translation_without_nucleotides": Parameter(0.2, "1", 0, 0.5, "A", _TUNED, "translation left without nucleotides"),
+    "trna_km_asparagine_uM": Parameter(15, "µM", 5, 40, "A", _TUNED, "Asn that charges half of its tRNA"),
+    "trna_km_other_uM": Parameter(5, "µM", 2, 20, "A", _TUNED, "Asp, Gln or Glu that charges half of its tRNA"),
+    "trna_exchange_half": Parameter(0.12, "1", 0.05, 0.3, "A", _TUNED, "index of Ser/Arg/His that charges half"),
+    "proteolysis_fraction": Parameter(
+        0.22, "1", 0.1, 0.3, "A", _TUNED, "proteolysis over full translation, without mTORC1"
+    ),
+    "proteolysis_mtorc1_cut": Parameter(0.10, "1", 0, 0.2, "A", _TUNED, "part of it that mTORC1 stops (autophagy)"),
+    "proteolysis_biomass_floor": Parameter(
+        0.5, "1", 0.3, 0.7, "A", "a starved cell cannot digest itself wholly", "biomass at which proteolysis ends"
+    ),
+    # nucleotides
+    "nucleotide_amol_per_min": Parameter(40, "amol/min", 10, 80, "A", _TUNED, "nucleotide synthesis at full mTORC1"),
+    "nucleotide_km_glutamine_uM": Parameter(100, "µM", 30, 300, "A", _TUNED, "Gln for half nucleotide synthesis"),
+    "nucleotide_km_aspartate_uM": Parameter(
+        12, "µM", 5, 50, "A", _TUNED + " (fact F19)", "Asp for half nucleotide synthesis"
+    ),
+    # asparagine synthetase
+    "asns_turnover_amol_per_min": Parameter(
+        1.2e-4, "amol/min/copy", 1e-4, 3e-4, "M", "kcat 1-3 /s", "turnover of one ASNS copy"
+    ),
+    "asns_copies_per_pL": Parameter(
+        4.8e5, "copies/pL", 2e5, 1e6, "A", "5-10e5 copies for self-sufficiency", "ASNS at relative expression 1"
+    ),
+    "asns_km_aspartate_uM": Parameter(700, "µM", 400, 900, "M", "ASNS Km(Asp) 0.4-0.9 mM", "Asp at half rate of ASNS"),
+    "asns_km_glutamine_uM": Parameter(1000, "µM", 1000, 2000, "M", "ASNS Km(Gln) 1-2 mM", "Gln at half rate of ASNS"),
+    "asns_ki_asparagine_uM": Parameter(300, "µM", 50, 300, "M", "ASNS Ki(Asn) 0.05-0.3 mM", "Asn that halves ASNS"),
+    "asns_energy_half": Parameter(0.3, "1", 0.1, 0.5, "A", _TUNED, "energy state at half rate of ASNS"),
+    "asns_relative": Parameter(
+        1.0, "1", 0.01, 5, "A", "ALL 0.01-0.1, normal 0.3, solid 1, high 3-5", "basal ASNS expression (median)"
+    ),
+    "asns_sigma": Parameter(0.0, "1", 0, 1.5, "A", "log-normal heterogeneity", "s.d. of ln(basal ASNS) across cells"),
+    "asns_drift": Parameter(
+        0.05, "1", 0, 0.3, "A", "heritable with drift", "s.d. of ln(basal ASNS) added at each division"
+    ),
+    "asns_induction": Parameter(
+        15, "1", 3, 20, "M", "AAR 5-15x; glucose lack 14x", "induction of ASNS by ATF4 through CARE"
+    ),
+    # uptake
+    "asparagine_import_amol_per_min": Parameter(112, "amol/min", 50, 200, "A", _TUNED, "maximal Asn uptake"),
+    "glutamine_import_amol_per_min": Parameter(
+        1000, "amol/min", 300, 2500, "M", "60 fmol/h (20-150) net", "maximal Gln uptake"
+    ),
+    "aspartate_import_amol_per_min": Parameter(5, "amol/min", 0, 20, "A", _TUNED, "maximal Asp uptake (SLC1A3)"),
+    "oxygen_import_amol_per_min": Parameter(
+        2400, "amol/min", 60, 21000, "A", "range Wagner 2011 [V], centre assumed", "maximal oxygen uptake"
+    ),
+    "glucose_import_amol_per_min": Parameter(
+        4000, "amol/min", 500, 8000, "A", "200-500 fmol/h in culture", "maximal glucose uptake"
+    ),
+    # efflux
+    "asparagine_leak_per_min": Parameter(0.1, "1/min", 0.02, 0.2, "A", _TUNED + " (F16)", "Asn efflux"),
+    "aspartate_leak_per_min": Parameter(0.05, "1/min", 0.01, 0.1, "A", _TUNED, "Asp efflux"),
+    "glutamine_leak_per_min": Parameter(0.02, "1/min", 0.01, 0.1, "A", _TUNED, "Gln efflux"),
+    "glutamate_leak_per_min": Parameter(0.05, "1/min", 0.01, 0.1, "A", _TUNED, "Glu efflux"),
+    "antiport_per_min": Parameter(0.01, "1/min", 0, 0.05, "A", _TUNED, "Asn sent out against Ser/Arg/His"),
+    "antiport_km_uM": Parameter(100, "µM", 30, 300, "A", _TUNED, "outer Ser/Arg/His at half antiport"),
+    "contact_transfer_pL_per_min": Parameter(
+        0.0,
+        "pL/min",
+        0,
+        0.3,
+        "A",
+        "assumed: bulk diffusion cannot protect neighbours",
+        "Asn handed to each touching cell of another type",
+    ),
+    # exchangeable amino acids (Ser/Arg/His) as an index: 1 is 1000 µM
+    "exchange_import_per_min": Parameter(
+        0.011, "1/min", 0.005, 0.03, "A", _TUNED, "uptake of Ser/Arg/His without antiport"
+    ),
+    "exchange_antiport_gain_per_min": Parameter(
+        0.023, "1/min", 0.01, 0.05, "A", _TUNED, "uptake added by Asn antiport"
+    ),
+    "exchange_antiport_half_uM_per_min": Parameter(
+        0.8, "µM/min", 0.3, 2, "A", _TUNED + " (F10)", "antiport flux at half of that gain"
+    ),
+    "exchange_use_per_min": Parameter(
+        0.012, "1/min", 0.005, 0.03, "A", _TUNED, "use of Ser/Arg/His by protein synthesis"
+    ),
+    "exchange_leak_per_min": Parameter(0.02, "1/min", 0.01, 0.05, "A", _TUNED, "efflux of Ser/Arg/His"),
+    # glutamine, glutamate, aspartate
+    "glutaminase_amol_per_min": Parameter(900, "amol/min", 200, 1500, "A", _TUNED, "glutaminase (GLS)"),
+    "glutaminase_km_uM": Parameter(1000, "µM", 500, 4000, "A", _TUNED, "Gln at half rate of GLS"),
+    "glutamine_synthetase_amol_per_min": Parameter(
+        105, "amol/min", 30, 300, "A", _TUNED + " (F7)", "glutamine synthetase (GS)"
+    ),
+    "glutamine_synthetase_km_uM": Parameter(2000, "µM", 1000, 4000, "A", _TUNED, "Glu at half rate of GS"),
+    "got2_amol_per_min": Parameter(440, "amol/min", 100, 800, "A", _TUNED, "mitochondrial aspartate transaminase"),
+    "got1_amol_per_min": Parameter(
+        75, "amol/min", 10, 200, "A", _TUNED + " (F11, F19)", "cytosolic aspartate transaminase"
+    ),
+    "got_km_glutamate_uM": Parameter(2000, "µM", 1000, 4000, "A", _TUNED, "Glu at half rate of GOT"),
+    "got_anaplerosis_half_amol_per_min": Parameter(
+        150, "amol/min", 50, 400, "A", _TUNED, "GLS flux at half of the anaplerotic share"
+    ),
+    "other_nitrogen_amol_per_min": Parameter(
+        150, "amol/min", 50, 300, "A", _TUNED, "Glu made from other amino acids' nitrogen"
+    ),
+    "cytosolic_asparaginase_uM_per_min": Parameter(
+        0.0, "µM/min", 0, 50, "V", "absent in mammalian lines (Pavlova 2018)", "cytosolic asparaginase"
+    ),
+    # energy
+    "respiration": Parameter(1.0, "1", 0, 1, "A", "factor of the electron transport chain", "working respiration"),
+    "oxygen_half_mmHg": Parameter(1.5, "mmHg", 0.5, 3, "A", _TUNED, "oxygen at half respiration"),
+    "glucose_half_uM": Parameter(800, "µM", 300, 1500, "A", _TUNED, "glucose at half glycolysis"),
+    "energy_from_respiration": Parameter(0.5, "1", 0.3, 0.7, "A", _TUNED, "energy state from respiration alone"),
+    "energy_from_glycolysis": Parameter(0.9, "1", 0.5, 1, "A", _TUNED, "energy state from glycolysis alone"),
+    # stress: uncharged tRNA (AAR) and endoplasmic reticulum (UPR)
+    "gcn2": Parameter(1.0, "1", 0, 3, "A", _TUNED, "GCN2 activity"),
+    "gcn2_half_uncharged": Parameter(
+        0.35, "1", 0.3, 0.4, "A", "GCN2 half-active at 30-40 % uncharged tRNA", "uncharged tRNA at half GCN2"
+    ),
+    "perk": Parameter(1.0, "1", 0, 3, "A", _TUNED, "PERK activity"),
+    "perk_half_load": Parameter(0.7, "1", 0.4, 1, "A", _TUNED, "ER load at half PERK"),
+    "er_load_basal": Parameter(0.1, "1", 0.05, 0.2, "A", _TUNED, "ER load of ordinary synthesis"),
+    "er_load_tunicamycin": Parameter(
+        0.0, "1", 0, 3, "A", "dose of an inhibitor of N-glycosylation", "ER load added by tunicamycin"
+    ),
+    "er_load_anoxia": Parameter(1.6, "1", 1, 3, "A", _TUNED, "ER load added by anoxia"),
+    "er_anoxia_half_mmHg": Parameter(
+        0.6,
+        "mmHg",
+        0.2,
+        1,
+        "A",
+        "ATF4 answers anoxia, not moderate hypoxia (Blood 103:1876 [V])",
+        "oxygen at half of that load",
+    ),
+    "er_load_glucose": Parameter(1.2, "1", 0.5, 2, "A", _TUNED, "ER load added by lack of glucose"),
+    "er_glucose_half_uM": Parameter(
+        1200, "µM", 800, 2000, "V", "ASNS induction k1/2 1 mM (Biochem J 339:151)", "glucose at half of that load"
+    ),
+    "er_time_min": Parameter(60, "min", 30, 120, "A", _TUNED, "time constant of ER load"),
+    "atf4": Parameter(1.0, "1", 0, 3, "A", _TUNED, "ATF4 synthesis"),
+    "atf4_half_life_min": Parameter(
+        35, "min", 5, 60, "M", "30-60 min typical; < 5 min on reoxygenation [V]", "half-life of ATF4"
+    ),
+    "asns_mrna_half_life_min": Parameter(180, "min", 120, 480, "A", "4-8 h", "half-life of ASNS mRNA"),
+    "asns_half_life_min": Parameter(1200, "min", 1200, 2880, "A", "20-48 h", "half-life of ASNS protein"),
+    # mTORC1
+    "rag": Parameter(1.0, "1", 0, 1, "A", _TUNED, "Rag arm of mTORC1 (Ser/Arg/His)"),
+    "arf1": Parameter(1.0, "1", 0, 1, "A", _TUNED, "Rag-independent Arf1 arm (Asn, Gln)"),
+    "mtorc1": Parameter(1.0, "1", 0, 1, "A", _TUNED, "mTORC1 itself (1 minus inhibition)"),
+    "mtorc1_rag_half": Parameter(0.35, "1", 0.2, 0.5, "A", _TUNED, "index of Ser/Arg/His at half Rag arm"),
+    "mtorc1_arf_asparagine_uM": Parameter(210, "µM", 100, 400, "A", _TUNED + " (F9)", "Asn at half Arf1 arm"),
+    "mtorc1_arf_glutamine_uM": Parameter(800, "µM", 400, 1600, "A", _TUNED, "Gln at half Arf1 arm"),
+    "mtorc1_time_min": Parameter(15, "min", 10, 30, "M", "S6K1 tau 15 min", "time constant of mTORC1"),
+    # death
+    "death_uncharged_threshold": Parameter(
+        0.22, "1", 0.15, 0.3, "A", _TUNED + " (F7)", "uncharged tRNA above which CHOP rises"
+    ),
+    "death_signal_per_min": Parameter(
+        3e-3, "1/min", 1e-3, 1e-2, "A", _TUNED + " (F7)", "rise of the death signal (CHOP)"
+    ),
+    "death_signal_time_min": Parameter(1200, "min", 600, 2400, "A", _TUNED, "time constant of the death signal"),
+    "death_signal_half4": Parameter(0.41, "1", 0.1, 1, "A", _TUNED, "4th power of the death signal at half killing"),
+    "apoptosis_per_min": Parameter(1 / 600, "1/min", 5e-4, 5e-3, "A", _TUNED, "greatest rate of apoptosis"),
+    "necrosis_per_min": Parameter(1 / 360, "1/min", 0, 1e-2, "V", "PhysiCell default", "greatest rate of necrosis"),
+    "necrosis_oxygen_high_mmHg": Parameter(
+        5.0, "mmHg", 2, 8, "V", "PhysiCell default", "oxygen below which necrosis begins"
+    ),
+    "necrosis_oxygen_low_mmHg": Parameter(
+        2.5, "mmHg", 0, 5, "V", "PhysiCell default", "oxygen below which necrosis is at its greatest"
+    ),
+    "clearance_apoptotic_min": Parameter(
+        516, "min", 300, 1000, "V", "PhysiCell default 516 min", "time until an apoptotic body is gone"
+    ),
+    "clearance_necrotic_min": Parameter(
+        8640,
+        "min",
+        2880,
+        86400,
+        "A",
+        "days; cleared more slowly than apoptotic bodies",
+        "time until a necrotic body is gone",
+    ),
+    # cycle: biomass at the end of G0/G1, S, G2 for 5/8/4/1 h of exponential growth from 1 to 2
+    "g1_end_biomass": Parameter(
+        1.2123, "1", 1.1, 1.5, "D", "2^(5/18); phases 5/8/4/1 h (PhysiCell [V])", "biomass at the end of G0/G1"
+    ),
+    "s_end_biomass": Parameter(1.6497, "1", 1.4, 1.8, "D", "2^(13/18)", "biomass at the end of S"),
+    "g2_end_biomass": Parameter(1.9244, "1", 1.8, 1.98, "D", "2^(17/18)", "biomass at the end of G2"),
+    "g1_checkpoint_mtorc1": Parameter(0.3, "1", 0.1, 0.6, "A", "G1 arrest without mTORC1", "mTORC1 needed to enter S"),
+    "g1_checkpoint_charging": Parameter(
+        0.5, "1", 0.3, 0.8, "A", "G1 arrest without Asn (ASNS-KD, A549 [V] direction)", "charged tRNA needed to enter S"
+    ),
+    "division_asymmetry": Parameter(
+        0.05, "1", 0, 0.1, "A", "daughters differ by some percent", "s.d. of the share of one daughter"
+    ),
+    "crowding_growth_full": Parameter(
+        0.9, "1", 0.1, 1.1, "A", "free growth below this packing", "space taken up to which growth is free"
+    ),
+    "crowding_growth_zero": Parameter(
+        1.15, "1", 0.2, 1.4, "A", "growth ends where cells cannot be packed closer", "space taken at which growth ends"
+    ),
+    # motion
+    "emt_half_asparagine_uM": Parameter(170, "µM", 80, 300, "A", _TUNED + " (F16)", "Asn at half EMT state"),
+    "speed_epithelial_um_per_min": Parameter(0.2, "µm/min", 0.1, 0.3, "M", "epithelial 0.1-0.3", "speed without EMT"),
+    "speed_emt_gain_um_per_min": Parameter(
+        0.6, "µm/min", 0.3, 0.7, "M", "mesenchymal 0.4-1.0", "speed added by full EMT"
+    ),
+    "persistence_min": Parameter(15, "min", 5, 60, "A", "minutes to an hour", "time between turns"),
+    "adhesion": Parameter(
+        0.4, "1", 0, 1, "A", "relative to repulsion (PhysiCell default ratio 0.04-0.4)", "cell-cell adhesion"
+    ),
+}
+
+UPTAKE_KM_UM: dict[str, Parameter] = {
+    "oxygen": Parameter(1.95, "µM", 0.5, 4, "A", "1.5 mmHg at 1.3 µM/mmHg", "oxygen at half uptake"),
+    "glucose": Parameter(800, "µM", 300, 1500, "A", _TUNED, "glucose at half uptake"),
+    "asparagine": Parameter(50, "µM", 20, 100, "M", "SNAT/ASCT2, order of 20-90 µM", "Asn at half uptake"),
+    "glutamine": Parameter(300, "µM", 40, 1000, "M", "mixture of ASCT2 and SNAT", "Gln at half uptake"),
+    "aspartate": Parameter(50, "µM", 20, 100, "M", "SLC1A3", "Asp at half uptake"),
+    "ammonia": Parameter(200, "µM", 50, 500, "A", _TUNED, "NH3 at half fixation by GS"),
+    "exchange_amino_acids": Parameter(50, "µM", 20, 200, "A", _TUNED, "Ser/Arg/His at half uptake"),
+}
+"""Half-saturation of each uptake. They are the same for all cells, so that uptake can be solved with diffusion."""
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A lever on one parameter: a factor of 0 knocks it out, 0.1 knocks it down, 3 over-expresses it."""
+
+    parameter: str
+    meaning: str
+
+
+PERTURBATIONS: dict[str, Perturbation] = {
+    "asns": Perturbation("asns_turnover_amol_per_min", "asparagine synthetase activity"),
+    "asns_inducible": Perturbation("asns_induction", "induction of ASNS by ATF4 (promoter methylation)"),
+    "got1": Perturbation("got1_amol_per_min", "cytosolic aspartate transaminase"),
+    "got2": Perturbation("got2_amol_per_min", "mitochondrial aspartate transaminase"),
+    "gls": Perturbation("glutaminase_amol_per_min", "glutaminase"),
+    "gs": Perturbation("glutamine_synthetase_amol_per_min", "glutamine synthetase"),
+    "gcn2": Perturbation("gcn2", "GCN2, the amino-acid response"),
+    "perk": Perturbation("perk", "PERK, the unfolded-protein response"),
+    "atf4": Perturbation("atf4", "ATF4 synthesis"),
+    "chop": Perturbation("death_signal_per_min", "CHOP, the death signal"),
+    "rag": Perturbation("rag", "Rag arm of mTORC1"),
+    "arf1": Perturbation("arf1", "Arf1 arm of mTORC1"),
+    "mtorc1": Perturbation("mtorc1", "mTORC1 activity"),
+    "etc": Perturbation("respiration", "respiration (electron transport chain)"),
+    "asn_antiport": Perturbation("antiport_per_min", "antiport of Asn against Ser/Arg/His"),
+    "slc1a3": Perturbation("aspartate_import_amol_per_min", "aspartate uptake"),
+    "asparagine_import": Perturbation("asparagine_import_amol_per_min", "asparagine uptake"),
+    "glutamine_import": Perturbation("glutamine_import_amol_per_min", "glutamine uptake"),
+    "contact_transfer": Perturbation("contact_transfer_pL_per_min", "asparagine handed to touching cells"),
+}
+
+PARAMETER_DTYPE = np.dtype([(name, np.float64) for name in PARAMETERS])
+
+
+def parameter_table(rows: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Return one record for each cell type.
+
+    Parameters
+    ----------
+    rows
+        For each type the values that differ from `PARAMETERS`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (len(rows),), dtype `PARAMETER_DTYPE`; kernels read ``table[type].volume_pL``.
+    """
+    table = np.zeros(len(rows), PARAMETER_DTYPE)
+    for record, row in zip(table, rows, strict=True):
+        for name, parameter in PARAMETERS.items():
+            record[name] = row.get(name, parameter.value)
+    return table

@@ -1,0 +1,18 @@
+"""The written scenario: schema, reading with overrides, error messages, units."""
+
+from tumorabm.scenario.cell_schema import CellGroup
+from tumorabm.scenario.field_schema import FACES, FieldSettings
+from tumorabm.scenario.load import load_scenario, scenario_from_dict
+from tumorabm.scenario.messages import ScenarioError
+from tumorabm.scenario.schema import Scenario, Vessels
+
+__all__ = [
+    "FACES",
+    "CellGroup",
+    "FieldSettings",
+    "Scenario",
+    "ScenarioError",
+    "Vessels",
+    "load_scenario",
+    "scenario_from_dict",
+]

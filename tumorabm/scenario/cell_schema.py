@@ -1,0 +1,108 @@
+"""The ``[cells.<name>]`` sections: which cells a run starts with, where, and what differs from their type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tumorabm.biology.cell_types import CELL_TYPES
+from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+from tumorabm.scenario.base import NotNegative, Point, Points, Positive, Section
+from tumorabm.scenario.messages import Problem, refuse, unknown_name
+
+_OWN_KEYS = ("asns_relative", "asns_sigma", "asns_induction")
+
+CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+Perturbations = Annotated[
+    dict[str, NotNegative], Field(json_schema_extra={"propertyNames": {"enum": list(PERTURBATIONS)}})
+]
+
+
+def check_perturbations(perturbations: Perturbations) -> Perturbations:
+    """Refuse names that are no perturbation."""
+    refuse(_unknown_names(perturbations, PERTURBATIONS, "perturbation"))
+    return perturbations
+
+
+def _unknown_names(given: Iterable[str], valid: Iterable[str], what: str) -> Iterable[Problem]:
+    valid = tuple(valid)
+    return [Problem((name,), unknown_name(what, name, valid)) for name in given if name not in valid]
+
+
+class Placement(Section):
+    """Where the counted cells of a group start."""
+
+    shape: Literal["uniform", "disc", "ball"] = Field(
+        "uniform", description="region filled at random: the whole domain, a disc (2-D) or a ball (3-D)"
+    )
+    center_um: Point | None = Field(None, description="µm; [x, y] of a disc or [x, y, z] of a ball")
+    radius_um: Positive | None = Field(None, description="µm; radius of the disc or ball")
+
+    @model_validator(mode="after")
+    def _shape_has_its_measures(self) -> Placement:
+        wanted = self.shape != "uniform"
+        refuse(
+            Problem((key,), f"expected {'a value' if wanted else 'no value'} for the shape {self.shape}")
+            for key in ("center_um", "radius_um")
+            if (getattr(self, key) is not None) != wanted
+        )
+        return self
+
+
+class CellGroup(Section):
+    """A group of cells of one type."""
+
+    type: str = Field(description="preset of parameters", json_schema_extra={"enum": list(CELL_TYPES)})
+    count: int | None = Field(None, ge=0, description="number of cells at the start; or give positions_um")
+    positions_um: Points | None = Field(None, description="µm; one [x, y] or [x, y, z] for each cell; or give count")
+    placement: Placement = Field(Placement(), description="where counted cells start")
+    asns_relative: Positive | None = Field(
+        None, description="median basal ASNS relative to solid tumours; absent: the type's"
+    )
+    asns_sigma: NotNegative | None = Field(
+        None, description="standard deviation of ln(basal ASNS) across cells; absent: the type's"
+    )
+    asns_induction: NotNegative | None = Field(
+        None, description="fold by which ATF4 can raise ASNS transcription; absent: the type's"
+    )
+    parameters: dict[str, float] = Field(
+        {},
+        description="values that replace those of the type; names as in tumorabm.biology.parameters",
+        json_schema_extra={"propertyNames": {"enum": [name for name in PARAMETERS if name not in _OWN_KEYS]}},
+    )
+    perturbations: Perturbations = Field(
+        {}, description="factors on enzymes, kinases and transporters of this group; 0 is a knock-out"
+    )
+
+    @field_validator("type")
+    @classmethod
+    def _type_exists(cls, name: str) -> str:
+        if name not in CELL_TYPES:
+            refuse([Problem((), unknown_name("cell type", name, CELL_TYPES))])
+        return name
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_exist(cls, parameters: dict[str, float]) -> dict[str, float]:
+        refuse(
+            Problem((name,), "expected among the group's own keys, not among its parameters")
+            for name in parameters
+            if name in _OWN_KEYS
+        )
+        refuse(_unknown_names(parameters, PARAMETERS, "parameter"))
+        return parameters
+
+    _perturbations_exist = field_validator("perturbations")(check_perturbations)
+
+    @model_validator(mode="after")
+    def _counted_or_placed(self) -> CellGroup:
+        if self.positions_um is None:
+            if self.count is None:
+                refuse([Problem(("count",), "expected an integer >= 0, or a list positions_um in its place")])
+        elif self.count is not None:
+            refuse([Problem(("count",), "expected no count, because positions_um lists the cells")])
+        elif self.placement.shape != "uniform":
+            refuse([Problem(("placement",), "expected no placement, because positions_um places the cells")])
+        return self

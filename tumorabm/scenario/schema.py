@@ -1,0 +1,350 @@
+"""The scenario: its sections, and what must hold between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from tumorabm.scenario.base import FromList, NotNegative, Point, Points, Positive, Section
+from tumorabm.scenario.cell_schema import CellGroup, CellName, Perturbations, check_perturbations
+from tumorabm.scenario.field_schema import FieldSettings, FieldTable
+from tumorabm.scenario.messages import Problem, refuse
+from tumorabm.scenario.toml_text import toml_document
+from tumorabm.scenario.units import UM3_PER_UL
+
+_AXES = "xyz"
+_MINUTES_PER_HOUR = 60
+_HOURS_PER_DAY = 24
+_MAX_STEPS = 1e9
+_MAX_VOXELS_A_SIDE = 1e6
+_MAX_INTEGER = 2**63 - 1  # of TOML
+
+
+class SpatialDomain(Section):
+    """A rectangle (a slab one voxel thick) or a box of tissue."""
+
+    mode: Literal["spatial"] = Field("spatial", description="diffusion on a grid")
+    size_um: Point = Field(description="µm; [x, y] or [x, y, z] of the domain, whole numbers of voxels")
+    voxel_um: Positive = Field(20.0, description="µm; edge of a voxel")
+
+    @model_validator(mode="after")
+    def _sides_are_whole_voxels(self) -> SpatialDomain:
+        refuse(self._bad_sides())
+        return self
+
+    def _bad_sides(self) -> Iterator[Problem]:
+        for axis, length in enumerate(self.size_um):
+            n = length / self.voxel_um
+            if n < 1 - 1e-6:
+                yield Problem(
+                    ("size_um", axis), f"expected at least one voxel along {_AXES[axis]}, {self.voxel_um:g} µm"
+                )
+            elif n > _MAX_VOXELS_A_SIDE:
+                yield Problem(
+                    ("size_um", axis),
+                    f"expected at most {_MAX_VOXELS_A_SIDE:g} voxels of {self.voxel_um:g} µm along {_AXES[axis]}",
+                )
+            elif abs(n - round(n)) > 1e-6:
+                near = f"{math.floor(n) * self.voxel_um:.10g} or {math.ceil(n) * self.voxel_um:.10g}"
+                yield Problem(
+                    ("size_um", axis),
+                    f"expected a whole number of voxels of {self.voxel_um:g} µm along {_AXES[axis]}; nearest: {near}",
+                )
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions, 2 or 3."""
+        return len(self.size_um)
+
+    def point_problem(self, point: Point) -> str | None:
+        """Return what was expected of a point that does not lie in the domain, else None."""
+        if len(point) == self.ndim and all(0 <= x <= side for x, side in zip(point, self.size_um, strict=True)):
+            return None
+        ranges = ", ".join(f"{axis} 0-{side:g}" for axis, side in zip(_AXES, self.size_um, strict=False))
+        return f"expected {self.ndim} coordinates inside the domain (µm: {ranges})"
+
+
+class WellMixedDomain(Section):
+    """A well or flask without gradients."""
+
+    mode: Literal["well_mixed"] = Field(description="one compartment without gradients")
+    volume_uL: Positive = Field(description="µL; volume of medium")  # noqa: N815
+
+    @property
+    def volume_um3(self) -> float:
+        """Volume in µm³."""
+        return self.volume_uL * UM3_PER_UL
+
+
+class TimeStep(Section):
+    """How time is cut."""
+
+    step_min: float = Field(6.0, gt=0, le=60, description="min; one step of the cells")
+
+    def whole_steps(self, hours: float) -> bool:
+        """Return whether ``hours`` is a whole number of steps, at least one, to 1e-9."""
+        n = hours * _MINUTES_PER_HOUR / self.step_min
+        return 0.5 < n < _MAX_STEPS and abs(n - round(n)) <= 1e-9 * max(1.0, n)
+
+
+class Vessels(Section):
+    """Blood vessels: points at which the tissue exchanges with plasma."""
+
+    density_per_mm2: NotNegative | None = Field(None, description="1/mm²; seeded random vessels of a 2-D domain")
+    density_per_mm3: NotNegative | None = Field(None, description="1/mm³; seeded random vessels of a 3-D domain")
+    positions_um: Points | None = Field(None, description="µm; one [x, y] or [x, y, z] for each vessel")
+
+    @model_validator(mode="after")
+    def _given_once(self) -> Vessels:
+        given = [key for key in type(self).model_fields if getattr(self, key) is not None]
+        if len(given) != 1:
+            refuse([Problem((), f"expected exactly one of {', '.join(type(self).model_fields)}")])
+        return self
+
+    def __bool__(self) -> bool:
+        """Return whether there is any vessel."""
+        return bool(self.density_per_mm2 or self.density_per_mm3 or self.positions_um)
+
+
+class Mechanics(Section):
+    """Forces between cells."""
+
+    enabled: bool = Field(True, description="whether cells push and hold each other")
+    relaxation_rate_per_min: Positive = Field(1.0, description="1/min; stiffness over drag of a pair of cells")
+    tolerance_um: Positive = Field(0.05, description="µm; largest movement at which relaxation stops")
+
+
+class Dose(Section):
+    """One administration of a drug."""
+
+    drug: Literal["asparaginase"] = Field(description="the drugs that are known")
+    formulation: Literal["native_e_coli", "pegaspargase", "erwinia", "calaspargase"] = Field(
+        description="sets the kinetics in plasma"
+    )
+    dose_iu_per_m2: Positive = Field(description="IU/m²; dose by body surface")
+    day: NotNegative = Field(description="days from the start, falls on the nearest step")
+    route: Literal["iv", "im"] = Field("iv", description="intravenous or intramuscular")
+
+
+class Plasma(Section):
+    """Turnover in plasma."""
+
+    asparagine_influx_uM_per_min: NotNegative = Field(  # noqa: N815
+        2.0, description="µM/min; asparagine that organs and diet release into plasma, 1-3"
+    )
+    glutamine_turnover_per_min: NotNegative = Field(0.03, description="1/min; return of glutamine to its normal value")
+    ammonia_clearance_per_min: NotNegative = Field(0.058, description="1/min; clearance of ammonia from plasma")
+    dietary_asparagine_factor: NotNegative = Field(1.0, description="factor on the asparagine influx by diet")
+
+
+class Pharmacology(Section):
+    """Drugs and plasma."""
+
+    body_surface_m2: Positive = Field(1.73, description="m²; body surface of the patient")
+    doses: Annotated[tuple[Dose, ...], FromList] = Field((), description="calendar of doses")
+    plasma: Plasma = Field(Plasma(), description="turnover of asparagine, glutamine and ammonia in plasma")
+
+
+class Output(Section):
+    """How often results are recorded."""
+
+    timeseries_every_h: Positive = Field(1.0, description="h; a row of timeseries, whole number of steps")
+    cells_every_h: Positive = Field(24.0, description="h; a table of all cells, whole number of steps")
+    fields_every_h: Positive = Field(24.0, description="h; all fields, whole number of steps")
+
+
+class Scenario(Section):
+    """A complete run but for its random numbers: what `load_scenario` returns.
+
+    Sections are attributes (``scenario.domain.size_um``, ``scenario.cells["blast"].count``); values are those of the
+    file, in the units of their keys. `field_settings` gives the fields in the units of the engine.
+    """
+
+    # A check that needs two sections sits at the later one: pydantic validates in this order and shows a check what
+    # was valid so far, so that an error in one section does not hide those in others.
+    name: str = Field(
+        "scenario", pattern=r"^[A-Za-z0-9_-]+$", description="letters, digits, _ and -; default file name"
+    )
+    description: str = Field("", description="what the scenario shows")
+    seed: int = Field(1, ge=0, le=_MAX_INTEGER, description="seed of all random numbers")
+    time: TimeStep = Field(TimeStep(), description="how time is cut")
+    hours: Positive = Field(description="h; simulated time, whole number of steps")
+    domain: Annotated[SpatialDomain | WellMixedDomain, Field(discriminator="mode")] = Field(
+        description="the simulated space"
+    )
+    fields: FieldTable = Field({}, description="dissolved substances; a new name adds one")
+    vessels: Vessels | None = Field(None, description="blood vessels; absent: none")
+    cells: dict[CellName, CellGroup] = Field({}, description="groups of cells at the start")
+    perturbations: Perturbations = Field(
+        {}, description="factors on enzymes, kinases and transporters of all cells; 0 is a knock-out"
+    )
+    mechanics: Mechanics = Field(Mechanics(), description="forces between cells")
+    pharmacology: Pharmacology = Field(Pharmacology(), description="drugs and plasma")
+    output: Output = Field(Output(), description="how often results are recorded")
+
+    @field_validator("hours")
+    @classmethod
+    def _hours_are_whole_steps(cls, hours: float, info: ValidationInfo) -> float:
+        time = info.data.get("time")
+        if time and not time.whole_steps(hours):
+            refuse([Problem((), _whole_steps_expected(time))])
+        return hours
+
+    @field_validator("domain", mode="before")
+    @classmethod
+    def _domain_is_spatial_by_default(cls, domain: object) -> object:
+        return {"mode": "spatial"} | domain if isinstance(domain, dict) else domain
+
+    @field_validator("fields")
+    @classmethod
+    def _faces_fit_domain(cls, fields: FieldTable, info: ValidationInfo) -> FieldTable:
+        refuse(_misfit_faces(fields, info.data.get("domain")))
+        return fields
+
+    @field_validator("vessels")
+    @classmethod
+    def _vessels_fit_domain(cls, vessels: Vessels | None, info: ValidationInfo) -> Vessels | None:
+        if vessels is not None:
+            refuse(_misfit_vessels(vessels, info.data.get("domain")))
+        return vessels
+
+    @field_validator("cells")
+    @classmethod
+    def _cells_fit_domain(cls, cells: dict[str, CellGroup], info: ValidationInfo) -> dict[str, CellGroup]:
+        domain = info.data.get("domain")
+        refuse(problem for name, group in cells.items() for problem in _misfit_group(name, group, domain))
+        return cells
+
+    _perturbations_exist = field_validator("perturbations")(check_perturbations)
+
+    @field_validator("pharmacology")
+    @classmethod
+    def _doses_fit_run(cls, pharmacology: Pharmacology, info: ValidationInfo) -> Pharmacology:
+        refuse(_misfit_doses(pharmacology.doses, info.data))
+        return pharmacology
+
+    @field_validator("output")
+    @classmethod
+    def _intervals_are_whole_steps(cls, output: Output, info: ValidationInfo) -> Output:
+        time = info.data.get("time")
+        if time:
+            refuse(
+                Problem((key,), f"{_whole_steps_expected(time)}; it is {hours:g} h")
+                for key, hours in output
+                if not time.whole_steps(hours)
+            )
+        return output
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps of the run."""
+        return round(self.hours * _MINUTES_PER_HOUR / self.time.step_min)
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of the fields: the built-in ones in their fixed order, then the scenario's own."""
+        return self.fields.names
+
+    def field_settings(self, name: str) -> FieldSettings:
+        """Return one field in the units of the engine.
+
+        Parameters
+        ----------
+        name
+            One of `field_names`.
+
+        Returns
+        -------
+        FieldSettings
+            Concentrations in mM, of asparaginase in IU/mL. A field that neither vessels nor open faces supply has no
+            steady state to start from: without ``initial_...`` it starts in equilibrium with its plasma value.
+        """
+        entry = self.fields[name]
+        spatial = isinstance(self.domain, SpatialDomain)
+        faces = entry.open_faces(self.domain.ndim) if spatial else {}
+        plasma, initial = entry.concentration("plasma"), entry.concentration("initial")
+        supplied = bool(faces) or (bool(self.vessels) and entry.vessel_exchange_per_min > 0)
+        if initial is None and not supplied:
+            initial = plasma * entry.plasma_fraction
+        return FieldSettings(
+            name=name,
+            unit=entry.engine_unit,
+            diffusion_um2_per_min=entry.diffusion_um2_per_min,
+            decay_per_min=entry.decay_per_min,
+            vessel_exchange_per_min=entry.vessel_exchange_per_min,
+            plasma=plasma,
+            plasma_fraction=entry.plasma_fraction,
+            initial=initial,
+            faces=faces,
+        )
+
+    def to_toml(self) -> str:
+        """Return the scenario with all defaults written out; loading it gives an equal scenario."""
+        return toml_document(self.model_dump(exclude_none=True))
+
+    @classmethod
+    def json_schema(cls) -> dict:
+        """Return the JSON schema of scenario files, for editors."""
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}
+
+
+def _whole_steps_expected(time: TimeStep) -> str:
+    return f"expected a whole number of steps of {time.step_min:g} min"
+
+
+def _misfit_faces(fields: FieldTable, domain: SpatialDomain | WellMixedDomain | None) -> Iterator[Problem]:
+    for name in fields.names:
+        for index, face in enumerate(fields[name].faces):
+            if isinstance(domain, WellMixedDomain):
+                yield Problem((name, "faces", index), "expected no faces, because the domain is well mixed")
+            elif domain and domain.ndim == 2 and face.face.startswith("z"):
+                yield Problem((name, "faces", index, "face"), "expected an x or y face, because the domain is 2-D")
+
+
+def _misfit_vessels(vessels: Vessels, domain: SpatialDomain | WellMixedDomain | None) -> Iterator[Problem]:
+    if isinstance(domain, WellMixedDomain):
+        yield Problem((), "expected no vessels, because the domain is well mixed")
+    elif domain:
+        other = "density_per_mm3" if domain.ndim == 2 else "density_per_mm2"
+        if getattr(vessels, other) is not None:
+            yield Problem((other,), f"expected density_per_mm{domain.ndim}, because the domain is {domain.ndim}-D")
+        for index, point in enumerate(vessels.positions_um or ()):
+            if expected := domain.point_problem(point):
+                yield Problem(("positions_um", index), expected)
+
+
+def _misfit_group(name: str, group: CellGroup, domain: SpatialDomain | WellMixedDomain | None) -> Iterator[Problem]:
+    shape, center = group.placement.shape, group.placement.center_um
+    if isinstance(domain, WellMixedDomain):
+        if group.positions_um is not None:
+            yield Problem((name, "positions_um"), "expected a count, because the domain is well mixed")
+        if shape != "uniform":
+            yield Problem((name, "placement"), "expected no placement, because the domain is well mixed")
+    elif domain:
+        for index, point in enumerate(group.positions_um or ()):
+            if expected := domain.point_problem(point):
+                yield Problem((name, "positions_um", index), expected)
+        if center and (expected := domain.point_problem(center)):
+            yield Problem((name, "placement", "center_um"), expected)
+        if shape == ("ball" if domain.ndim == 2 else "disc"):
+            fitting = "disc" if domain.ndim == 2 else "ball"
+            yield Problem((name, "placement", "shape"), f'expected "{fitting}", because the domain is {domain.ndim}-D')
+
+
+def _misfit_doses(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator[Problem]:
+    if not doses:
+        return
+    if isinstance(valid.get("domain"), WellMixedDomain):
+        yield Problem(
+            ("doses",), "expected none in a well-mixed domain; set fields.asparaginase.initial_iu_per_mL instead"
+        )
+    elif "vessels" in valid and not valid["vessels"]:
+        yield Problem(("doses",), "no vessels carry the doses; expected a section [vessels], or doses = []")
+    hours = valid.get("hours")
+    for index, dose in enumerate(doses):
+        if hours is not None and dose.day * _HOURS_PER_DAY > hours:
+            last = f"{hours / _HOURS_PER_DAY:g}"
+            yield Problem(("doses", index, "day"), f"expected a day of the run, 0 to {last} ({hours:g} h)")
