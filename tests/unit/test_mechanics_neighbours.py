@@ -1,0 +1,176 @@
+"""Cells ordered by voxel, neighbour lists, contacts, and the crowding made from them, against plain O(n²) twins."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tumorabm.mechanics import contacts, crowding, find_neighbours, order_by_voxel, sum_by_voxel
+from tumorabm.threads import Threads
+
+ONE = Threads(1)
+
+
+def naive_pairs(positions, radii, reach, skin):
+    """Return the set of (i, j) that are near each other."""
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    near = distance <= reach * (radii[:, None] + radii[None]) + skin
+    np.fill_diagonal(near, False)
+    return {(int(i), int(j)) for i, j in np.argwhere(near)}
+
+
+def naive_crowding(voxels, radii, shape, voxel_um):
+    """Return crowding, voxel by voxel."""
+    taken = np.zeros(shape)
+    for voxel, radius in zip(voxels, radii, strict=True):
+        disc = math.pi * radius**2 / voxel_um**2
+        taken.reshape(-1)[voxel] += disc if shape[0] == 1 else 4.0 / 3.0 * math.pi * radius**3 / voxel_um**3
+    out = np.empty(shape)
+    for z, y, x in np.ndindex(shape):
+        out[z, y, x] = taken[max(z - 1, 0) : z + 2, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].mean()
+    return out
+
+
+@st.composite
+def tissues(draw):
+    """Draw positions, radii and uids: dense or sparse, 2-D or 3-D, even or very uneven radii, uids in any order."""
+    n = draw(st.integers(1, 60))
+    ndim = draw(st.sampled_from([2, 3]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    edge = draw(st.sampled_from([5.0, 60.0, 3000.0]))
+    positions = random.uniform(0.0, edge, (n, 3))
+    if ndim == 2:
+        positions[:, 2] = 10.0
+    if draw(st.booleans()):
+        positions[: n // 2] = positions[0]  # coincident centres
+    radii = random.uniform(*draw(st.sampled_from([(6.0, 7.0), (0.5, 25.0)])), n)
+    return positions, radii, random.permutation(n).astype(np.int64) * 7 + 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(tissues(), st.sampled_from([(1.1, 0.0), (1.25, 3.0)]))
+def test_lists_hold_exactly_the_near_pairs_in_order(tissue, range_):
+    positions, radii, uids = tissue
+    lists = find_neighbours(positions, radii, uids, *range_, ONE)
+    assert sorted(lists.row) == list(range(len(uids)))
+    found = []
+    for place, row in enumerate(lists.row):
+        places = lists.neighbour[lists.start[place] : lists.start[place + 1]]
+        assert (np.diff(places) > 0).all()
+        found += [(int(row), int(lists.row[other])) for other in places]
+    assert len(found) == len(set(found))
+    assert set(found) == naive_pairs(positions, radii, *range_)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tissues(), st.sampled_from([1.0, 1.1, 2.0]))
+def test_contacts_are_the_touching_pairs_both_ways(tissue, reach):
+    positions, radii, uids = tissue
+    start, neighbour = contacts(positions, radii, uids, ONE, reach)
+    found = [(i, int(j)) for i in range(len(uids)) for j in neighbour[start[i] : start[i + 1]]]
+    assert len(found) == len(set(found))
+    assert set(found) == naive_pairs(positions, radii, reach, 0.0)
+    assert {(j, i) for i, j in found} == set(found)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tissues(), st.integers(0, 2**32 - 1))
+def test_contacts_do_not_depend_on_the_order_of_the_rows(tissue, seed):
+    positions, radii, uids = tissue
+    new = np.random.default_rng(seed).permutation(len(uids))  # row i of the shuffled arrays is row new[i]
+    start, neighbour = contacts(positions, radii, uids, ONE)
+    start_new, neighbour_new = contacts(positions[new], radii[new], uids[new], ONE)
+    for i, row in enumerate(new):
+        here = uids[new][neighbour_new[start_new[i] : start_new[i + 1]]]
+        assert here.tolist() == uids[neighbour[start[row] : start[row + 1]]].tolist()
+
+
+def test_lists_are_the_same_on_two_threads():
+    random = np.random.default_rng(3)
+    positions, radii = random.uniform(0.0, 400.0, (5000, 3)), random.uniform(5.0, 8.0, 5000)
+    uids = random.permutation(5000)
+    one = find_neighbours(positions, radii, uids, 1.25, 2.0, ONE)
+    two = find_neighbours(positions, radii, uids, 1.25, 2.0, Threads(2))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_no_cells_have_no_neighbours():
+    start, neighbour = contacts(np.empty((0, 3)), np.empty(0), np.empty(0, np.int64), ONE)
+    assert start.tolist() == [0]
+    assert neighbour.size == 0
+
+
+@pytest.mark.parametrize(
+    ("positions", "radii", "message"),
+    [
+        (np.zeros((2, 2)), np.ones(2), "positions_um has shape"),
+        (np.zeros((2, 3)), np.ones(3), "radii_um has shape"),
+        (np.array([[0.0, 0.0, np.nan], [0.0, 0.0, 0.0]]), np.ones(2), "positions_um holds values that are not finite"),
+        (np.zeros((2, 3)), np.array([1.0, 0.0]), "radii_um spans"),
+        (np.zeros((2, 3)), np.array([1.0, np.nan]), "radii_um spans"),
+    ],
+)
+def test_bad_arrays_are_refused(positions, radii, message):
+    with pytest.raises(ValueError, match=message):
+        contacts(positions, radii, np.arange(2), ONE)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 400), st.integers(1, 50), st.integers(0, 2**32 - 1))
+def test_order_is_that_of_voxel_and_uid(n, n_voxels, seed):
+    random = np.random.default_rng(seed)
+    voxels, uids = random.integers(0, n_voxels, n), random.permutation(n) + 2**40
+    start, row = order_by_voxel(voxels, uids, n_voxels)
+    assert row.tolist() == np.lexsort((uids, voxels)).tolist()
+    assert np.diff(start).tolist() == np.bincount(voxels, minlength=n_voxels).tolist()
+
+
+def test_a_voxel_outside_the_grid_is_refused():
+    with pytest.raises(ValueError, match="expected 0 to 3"):
+        order_by_voxel(np.array([0, 4]), np.array([1, 2]), 4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 300), st.integers(0, 2**32 - 1))
+def test_sums_by_voxel_are_right_and_do_not_depend_on_the_order_of_the_rows(n, seed):
+    random = np.random.default_rng(seed)
+    voxels, uids, values = random.integers(0, 12, n), random.permutation(n), random.lognormal(0.0, 5.0, n)
+    out, out_new = np.empty((1, 3, 4)), np.empty((1, 3, 4))
+    sum_by_voxel(order_by_voxel(voxels, uids, 12), values, out)
+    np.testing.assert_allclose(out.ravel(), np.bincount(voxels, values, 12), rtol=1e-12)
+    new = random.permutation(n)
+    sum_by_voxel(order_by_voxel(voxels[new], uids[new], 12), values[new], out_new)
+    np.testing.assert_array_equal(out, out_new)
+
+
+def test_sums_are_refused_where_the_grid_does_not_fit():
+    order = order_by_voxel(np.array([0, 1]), np.array([1, 2]), 4)
+    with pytest.raises(ValueError, match="expected 4"):
+        sum_by_voxel(order, np.ones(2), np.empty(5))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6)), st.integers(0, 80), st.integers(0, 2**32 - 1)
+)
+def test_crowding_is_the_mean_over_the_voxels_around(shape, n, seed):
+    random = np.random.default_rng(seed)
+    voxels, radii = random.integers(0, math.prod(shape), n), random.uniform(4.0, 12.0, n)
+    out = np.empty(shape)
+    crowding(order_by_voxel(voxels, np.arange(n), out.size), radii, 20.0, out)
+    np.testing.assert_allclose(out, naive_crowding(voxels, radii, shape, 20.0), rtol=1e-12, atol=1e-14)
+
+
+def test_a_hexagonal_packing_in_contact_takes_the_known_fraction_of_the_plane():
+    radius, voxel_um = 5.0, 20.0
+    rows = np.arange(0.0, 2000.0, math.sqrt(3.0) * radius)
+    x = (np.arange(0.0, 2000.0, 2.0 * radius)[None] + radius * (np.arange(rows.size) % 2)[:, None]).ravel()
+    y = np.repeat(rows, x.size // rows.size)
+    inside = x < 2000.0
+    voxels = (y[inside] // voxel_um).astype(int) * 100 + (x[inside] // voxel_um).astype(int)
+    out = np.empty((1, 100, 100))
+    crowding(order_by_voxel(voxels, np.arange(voxels.size), out.size), np.full(voxels.size, radius), voxel_um, out)
+    assert out.mean() == pytest.approx(math.pi / math.sqrt(12.0), rel=0.01)
