@@ -87,7 +87,9 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "asns_km_aspartate_uM": Parameter(700, "µM", 400, 900, "M", "ASNS Km(Asp) 0.4-0.9 mM", "Asp at half rate of ASNS"),
     "asns_km_glutamine_uM": Parameter(1000, "µM", 1000, 2000, "M", "ASNS Km(Gln) 1-2 mM", "Gln at half rate of ASNS"),
-    "asns_ki_asparagine_uM": Parameter(300, "µM", 50, 300, "M", "ASNS Ki(Asn) 0.05-0.3 mM", "Asn that halves ASNS"),
+    "asns_ki_asparagine_uM": Parameter(
+        300, "µM", 50, 300, "M", "ASNS Ki(Asn) 0.05-0.3 mM; 0.12 mM in E. coli [V]", "Asn that halves ASNS"
+    ),
     "asns_energy_half": Parameter(0.3, "1", 0.1, 0.5, "A", _TUNED, "energy state at half rate of ASNS"),
     "asns_relative": Parameter(
         1.0, "1", 0.01, 5, "A", "ALL 0.01-0.1, normal 0.3, solid 1, high 3-5", "basal ASNS expression (median)"
@@ -97,7 +99,13 @@ PARAMETERS: dict[str, Parameter] = {
         0.05, "1", 0, 0.3, "A", "heritable with drift", "s.d. of ln(basal ASNS) added at each division"
     ),
     "asns_induction": Parameter(
-        15, "1", 3, 20, "M", "AAR 5-15x; glucose lack 14x", "induction of ASNS by ATF4 through CARE"
+        15,
+        "1",
+        3,
+        20,
+        "M",
+        "AAR 5-15x [M]; glucose lack 14x [V, Biochem J 339:151]; blasts 3.5x [V, Appel 2006]",
+        "induction of ASNS by ATF4 through CARE",
     ),
     # uptake
     "asparagine_import_amol_per_min": Parameter(112, "amol/min", 50, 200, "A", _TUNED, "maximal Asn uptake"),
@@ -198,7 +206,15 @@ PARAMETERS: dict[str, Parameter] = {
     "atf4_half_life_min": Parameter(
         35, "min", 5, 60, "M", "30-60 min typical; < 5 min on reoxygenation [V]", "half-life of ATF4"
     ),
-    "asns_mrna_half_life_min": Parameter(180, "min", 120, 480, "A", "4-8 h", "half-life of ASNS mRNA"),
+    "asns_mrna_half_life_min": Parameter(
+        180,
+        "min",
+        120,
+        480,
+        "A",
+        "4-8 h [A]; 9 h stated elsewhere [V, Atlas Genet Cytogenet Oncol]; 3 h was tried",
+        "half-life of ASNS mRNA",
+    ),
     "asns_half_life_min": Parameter(1200, "min", 1200, 2880, "A", "20-48 h", "half-life of ASNS protein"),
     # mTORC1
     "rag": Parameter(1.0, "1", 0, 1, "A", _TUNED, "Rag arm of mTORC1 (Ser/Arg/His)"),
@@ -251,16 +267,24 @@ PARAMETERS: dict[str, Parameter] = {
         0.05, "1", 0, 0.1, "A", "daughters differ by some percent", "s.d. of the share of one daughter"
     ),
     "crowding_growth_full": Parameter(
-        0.9, "1", 0.1, 1.1, "A", "free growth below this packing", "space taken up to which growth is free"
+        0.75, "1", 0.1, 0.9, "A", "free growth while cells have room", "space taken up to which growth is free"
     ),
     "crowding_growth_zero": Parameter(
-        1.15, "1", 0.2, 1.4, "A", "growth ends where cells cannot be packed closer", "space taken at which growth ends"
+        1.0, "1", 0.2, 1.2, "A", "discs packed hexagonally take 0.907 of the plane", "space taken at which growth ends"
     ),
     # motion
     "emt_half_asparagine_uM": Parameter(170, "µM", 80, 300, "A", _TUNED + " (F16)", "Asn at half EMT state"),
-    "speed_epithelial_um_per_min": Parameter(0.2, "µm/min", 0.1, 0.3, "M", "epithelial 0.1-0.3", "speed without EMT"),
+    "speed_epithelial_um_per_min": Parameter(
+        0.2,
+        "µm/min",
+        0.1,
+        0.3,
+        "A",
+        "0.1-0.3; which state is faster is contested (Schaeffer 2014)",
+        "speed without EMT",
+    ),
     "speed_emt_gain_um_per_min": Parameter(
-        0.6, "µm/min", 0.3, 0.7, "M", "mesenchymal 0.4-1.0", "speed added by full EMT"
+        0.6, "µm/min", 0.3, 0.7, "A", "0.4-1.0 in all; contested as above", "speed added by full EMT"
     ),
     "persistence_min": Parameter(15, "min", 5, 60, "A", "minutes to an hour", "time between turns"),
     "adhesion": Parameter(
@@ -271,8 +295,18 @@ PARAMETERS: dict[str, Parameter] = {
 UPTAKE_KM_UM: dict[str, Parameter] = {
     "oxygen": Parameter(1.95, "µM", 0.5, 4, "A", "1.5 mmHg at 1.3 µM/mmHg", "oxygen at half uptake"),
     "glucose": Parameter(800, "µM", 300, 1500, "A", _TUNED, "glucose at half uptake"),
-    "asparagine": Parameter(50, "µM", 20, 100, "M", "SNAT/ASCT2, order of 20-90 µM", "Asn at half uptake"),
-    "glutamine": Parameter(300, "µM", 40, 1000, "M", "mixture of ASCT2 and SNAT", "Gln at half uptake"),
+    "asparagine": Parameter(
+        50,
+        "µM",
+        20,
+        500,
+        "M",
+        "ASCT2 about 20 µM [V, JBC 271:14883], SNAT2 200-500 µM [V, JBC 275:22790]",
+        "Asn at half uptake",
+    ),
+    "glutamine": Parameter(
+        300, "µM", 40, 1000, "V", "310 µM (Cancer Res 44:3831), 1000 µM (Ardawi 1986)", "Gln at half uptake"
+    ),
     "aspartate": Parameter(50, "µM", 20, 100, "M", "SLC1A3", "Asp at half uptake"),
     "ammonia": Parameter(200, "µM", 50, 500, "A", _TUNED, "NH3 at half fixation by GS"),
     "exchange_amino_acids": Parameter(50, "µM", 20, 200, "A", _TUNED, "Ser/Arg/His at half uptake"),

@@ -108,21 +108,21 @@ class MicromolarFace(Section):
     """An open face of a field in µM."""
 
     face: FaceName
-    concentration_uM: NotNegative = Field(description="µM; concentration held at the face")  # noqa: N815
+    concentration_uM: NotNegative = Field(description="µM; concentration held at the face")
 
 
 class OxygenFace(Section):
     """An open face of the oxygen field."""
 
     face: FaceName
-    concentration_mmHg: NotNegative = Field(description="mmHg; partial pressure held at the face")  # noqa: N815
+    concentration_mmHg: NotNegative = Field(description="mmHg; partial pressure held at the face")
 
 
 class EnzymeFace(Section):
     """An open face of the asparaginase field."""
 
     face: FaceName
-    concentration_iu_per_mL: NotNegative = Field(description="IU/mL; activity held at the face")  # noqa: N815
+    concentration_iu_per_mL: NotNegative = Field(description="IU/mL; activity held at the face")
 
 
 _INITIAL = "at the start; absent: steady state with the initial cells, or without vessels and open faces as in plasma"
@@ -134,8 +134,8 @@ class OwnField(FieldEntry):
 
     unit_suffix: ClassVar[str] = "uM"
 
-    plasma_uM: NotNegative = Field(0.0, description="µM; concentration in plasma")  # noqa: N815
-    initial_uM: NotNegative | None = Field(None, description=f"µM; concentration {_INITIAL}")  # noqa: N815
+    plasma_uM: NotNegative = Field(0.0, description="µM; concentration in plasma")
+    initial_uM: NotNegative | None = Field(None, description=f"µM; concentration {_INITIAL}")
     faces: Annotated[tuple[MicromolarFace, ...], FromList] = Field((), description=_FACES)
 
     @staticmethod
@@ -163,8 +163,8 @@ class OxygenField(FieldEntry):
     model_config = _BUILT_IN
     unit_suffix: ClassVar[str] = "mmHg"
 
-    plasma_mmHg: NotNegative = Field(description="mmHg; partial pressure in the vessels")  # noqa: N815
-    initial_mmHg: NotNegative | None = Field(None, description=f"mmHg; partial pressure {_INITIAL}")  # noqa: N815
+    plasma_mmHg: NotNegative = Field(description="mmHg; partial pressure in the vessels")
+    initial_mmHg: NotNegative | None = Field(None, description=f"mmHg; partial pressure {_INITIAL}")
     faces: Annotated[tuple[OxygenFace, ...], FromList] = Field((), description=_FACES)
 
     @staticmethod
@@ -180,8 +180,8 @@ class EnzymeField(FieldEntry):
     unit_suffix: ClassVar[str] = "iu_per_mL"
     engine_unit: ClassVar[str] = "IU/mL"
 
-    plasma_iu_per_mL: NotNegative = Field(description="IU/mL; activity in plasma before any dose")  # noqa: N815
-    initial_iu_per_mL: NotNegative | None = Field(None, description=f"IU/mL; activity {_INITIAL}")  # noqa: N815
+    plasma_iu_per_mL: NotNegative = Field(description="IU/mL; activity in plasma before any dose")
+    initial_iu_per_mL: NotNegative | None = Field(None, description=f"IU/mL; activity {_INITIAL}")
     faces: Annotated[tuple[EnzymeFace, ...], FromList] = Field((), description=_FACES)
 
 

@@ -71,7 +71,7 @@ class WellMixedDomain(Section):
     """A well or flask without gradients."""
 
     mode: Literal["well_mixed"] = Field(description="one compartment without gradients")
-    volume_uL: Positive = Field(description="µL; volume of medium")  # noqa: N815
+    volume_uL: Positive = Field(description="µL; volume of medium")
 
     @property
     def volume_um3(self) -> float:
@@ -113,8 +113,10 @@ class Mechanics(Section):
     """Forces between cells."""
 
     enabled: bool = Field(True, description="whether cells push and hold each other")
-    relaxation_rate_per_min: Positive = Field(1.0, description="1/min; stiffness over drag of a pair of cells")
-    tolerance_um: Positive = Field(0.05, description="µm; largest movement at which relaxation stops")
+    relaxation_rate_per_min: Positive = Field(0.5, description="1/min; stiffness over drag of a pair of cells")
+    tolerance: Positive = Field(
+        0.05, description="1; relaxation stops once no cell would move by more than this fraction of its radius"
+    )
 
 
 class Dose(Section):
@@ -132,7 +134,7 @@ class Dose(Section):
 class Plasma(Section):
     """Turnover in plasma."""
 
-    asparagine_influx_uM_per_min: NotNegative = Field(  # noqa: N815
+    asparagine_influx_uM_per_min: NotNegative = Field(
         2.0, description="µM/min; asparagine that organs and diet release into plasma, 1-3"
     )
     glutamine_turnover_per_min: NotNegative = Field(0.03, description="1/min; return of glutamine to its normal value")

@@ -1,0 +1,196 @@
+"""The whole model on small scenarios: what a step must keep, and what a user can do with it."""
+
+import copy
+import gc
+import weakref
+
+import mesa
+import numpy as np
+import pytest
+
+from tumorabm import TumorModel
+from tumorabm.scenario import scenario_from_dict
+
+NICHE = {
+    "name": "niche",
+    "hours": 24.0,
+    "domain": {"size_um": [200.0, 200.0]},
+    "vessels": {"density_per_mm2": 75.0},
+    "cells": {
+        "blast": {"type": "all_blast", "count": 60},
+        "normal": {"type": "normal_marrow", "count": 40},
+        "stroma": {"type": "msc", "count": 6},
+    },
+    "pharmacology": {
+        "doses": [{"drug": "asparaginase", "formulation": "pegaspargase", "dose_iu_per_m2": 2500.0, "day": 0.1}]
+    },
+}
+
+
+def niche(**changes: object) -> TumorModel:
+    return TumorModel(scenario_from_dict(copy.deepcopy(NICHE) | changes), threads=1)
+
+
+@pytest.fixture(scope="module")
+def treated() -> TumorModel:
+    return niche().run()
+
+
+def test_nitrogen_ledger_closes_with_births_deaths_doses_and_contact_transfer(treated: TumorModel) -> None:
+    assert treated.births > 0
+    assert treated.deaths_apoptosis > 0
+    assert treated.timeseries()["ledger_relative_error"].max() < 1e-12
+    report = treated.ledger.report()
+    assert sum(report["now"].values()) == pytest.approx(
+        sum(report["initial"].values()) + sum(report["flows"].values()), rel=1e-12
+    )
+
+
+def test_no_state_and_no_field_is_ever_negative(treated: TumorModel) -> None:
+    assert treated.population.block("states").min() >= 0.0
+    for field in treated.fields.values():
+        assert field.concentration_mM.min() >= 0.0
+
+
+def test_dose_empties_plasma_and_tissue_of_asparagine(treated: TumorModel) -> None:
+    after = treated.timeseries().query("time_h > 4")
+    assert after["plasma_asparagine_uM"].max() < 3.0
+    assert after["tissue_asparagine_uM"].max() < 3.0
+
+
+def test_starved_blasts_stop_translating_and_normal_cells_raise_atf4(treated: TumorModel) -> None:
+    series = treated.timeseries().set_index("time_h")
+    assert series["translation_mean_blast"][20.0] < 0.5 * series["translation_mean_blast"][1.0]
+    assert series["atf4_mean_normal"].max() > 2.0 * series["atf4_mean_normal"][1.0]
+
+
+def test_dose_falls_on_its_tick() -> None:
+    model = niche()
+    dose_tick = round(0.1 * 1440.0 / model.step_min)
+    model.run(hours=dose_tick * model.step_min / 60.0)
+    assert model.tick == dose_tick
+    assert model.plasma.asparaginase_iu_per_mL == 0.0
+    model.step()
+    assert model.plasma.asparaginase_iu_per_mL == pytest.approx(2500.0 / 2010.0, rel=1e-3)
+
+
+def test_timeseries_and_cells_have_the_promised_columns(treated: TumorModel) -> None:
+    promised = {"time_h", "births", "deaths_apoptosis", "deaths_necrosis", "plasma_asparagine_uM"}
+    promised |= {"plasma_asparaginase_iu_per_mL", "hypoxic_fraction", "ledger_relative_error"}
+    for readout in ("live", "dead", "asns_mean", "atf4_mean", "mtorc1_mean"):
+        promised |= {f"{readout}_{name}" for name in NICHE["cells"]}
+    assert promised <= set(treated.timeseries().columns)
+    cells = treated.cell_columns()
+    identity = ["uid", "parent_uid", "type", "x_um", "y_um", "z_um", "radius_um", "phase", "asns_relative"]
+    assert list(cells)[:9] == identity
+    assert {"asparagine_amol", "glutamine_amol", "atf4", "mtorc1", "death_signal", "biomass"} <= set(cells)
+    assert {len(values) for values in cells.values()} == {treated.population.size}
+
+
+def test_live_dead_and_cleared_cells_add_up(treated: TumorModel) -> None:
+    last = treated.timeseries().iloc[-1]
+    present = sum(last[f"{state}_{name}"] for state in ("live", "dead") for name in NICHE["cells"])
+    founded = sum(group["count"] for group in NICHE["cells"].values())
+    live = sum(last[f"live_{name}"] for name in NICHE["cells"])
+    assert present == treated.population.size
+    assert live == founded + treated.births - treated.deaths_apoptosis - treated.deaths_necrosis
+
+
+def test_division_shares_everything_and_keeps_the_lineage() -> None:
+    model = niche(pharmacology={})
+    events = model.run(hours=6.0).drain_events()
+    divided = events["uid"][events["event"] == "division"]
+    parents = model.population.data["parent_uid"]
+    assert model.births == len(divided) > 0
+    assert sorted(parents[parents > 0]) == sorted(divided)
+    assert len(model.events) == 0
+
+
+def test_agents_are_views_of_the_columns() -> None:
+    model = niche()
+    cell = model.agents[0]
+    assert cell.asparagine_amol == model.population.data["asparagine_amol"][0]
+    cell.asparagine_amol = 0.5
+    assert model.population.data["asparagine_amol"][0] == 0.5
+
+
+def test_asparagine_written_into_the_property_layer_reaches_the_solver() -> None:
+    model = niche(pharmacology={})
+    model.layers["asparagine"].data[...] = 1.0
+    assert model.fields["asparagine"].concentration_mM.min() == 1.0
+    model.step()
+    assert 0.0 < model.layers["asparagine"].data.mean() < 1.0
+
+
+def test_an_ordinary_mesa_agent_lives_in_the_model_and_is_stepped() -> None:
+    class Macrophage(mesa.Agent):
+        visits = 0
+
+        def step(self) -> None:
+            self.visits += 1
+
+    model = niche()
+    macrophage = Macrophage(model)
+    model.run(hours=0.5)
+    assert macrophage.visits == 5
+    assert macrophage in model.agents
+    assert len(model.agents) == model.population.size + 1
+
+
+def test_a_deleted_model_is_freed() -> None:
+    model = niche()
+    model.step()
+    reference = weakref.ref(model)
+    del model
+    gc.collect()
+    assert reference() is None
+
+
+def test_cells_stay_in_the_box_and_off_one_another(treated: TumorModel) -> None:
+    positions = treated.population.block("position_um")
+    assert positions.min() >= 0.0
+    assert (positions <= treated.box_um).all()
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert distances.min() > 0.5 * treated.population.data["radius_um"].min()
+
+
+def test_three_dimensional_tissue_runs_and_balances() -> None:
+    model = niche(
+        domain={"size_um": [120.0, 120.0, 120.0]}, vessels={"density_per_mm3": 4000.0}, pharmacology={}, hours=3.0
+    ).run()
+    assert np.ptp(model.population.data["z_um"]) > 60.0
+    assert model.timeseries()["ledger_relative_error"].max() < 1e-12
+
+
+def test_well_mixed_well_runs_and_balances() -> None:
+    model = TumorModel(
+        scenario_from_dict(
+            {
+                "name": "well",
+                "hours": 12.0,
+                "domain": {"mode": "well_mixed", "volume_uL": 100.0},
+                "fields": {
+                    "asparagine": {"initial_uM": 378.0},
+                    "glutamine": {"initial_uM": 2050.0},
+                    "asparaginase": {"initial_iu_per_mL": 1.0},
+                },
+                "cells": {"blast": {"type": "molt4", "count": 50}},
+            }
+        )
+    ).run()
+    assert model.timeseries()["tissue_asparagine_uM"].iloc[-1] < 1.0
+    assert model.timeseries()["ledger_relative_error"].max() < 1e-12
+
+
+def test_a_tissue_without_cells_is_plain_diffusion() -> None:
+    model = niche(cells={}, pharmacology={}).run(hours=1.0)
+    assert model.fields["asparagine"].concentration_mM == pytest.approx(0.05, rel=1e-6)
+    assert model.timeseries()["ledger_relative_error"].max() < 1e-12
+
+
+def test_knocking_out_contact_transfer_leaves_no_asparagine_handed_over() -> None:
+    with_transfer = niche(pharmacology={}).run(hours=1.0)
+    without = niche(pharmacology={}, perturbations={"contact_transfer": 0.0}).run(hours=1.0)
+    assert with_transfer.population.data["contact_asparagine_amol"].sum() > 0.0
+    assert without.population.data["contact_asparagine_amol"].sum() == 0.0

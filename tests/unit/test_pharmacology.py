@@ -1,0 +1,114 @@
+"""Plasma after doses: half-lives, depletion, and what is made of what is split."""
+
+import pytest
+
+from tumorabm.pharmacology import FORMULATIONS, Plasma
+from tumorabm.scenario import Scenario, scenario_from_dict
+
+STEP_MIN = 6.0
+NORMAL_MM = {
+    "asparagine": 0.05,
+    "glutamine": 0.6,
+    "aspartate": 0.01,
+    "glutamate": 0.05,
+    "ammonia": 0.03,
+    "asparaginase": 0.0,
+    "oxygen": 0.052,
+}
+
+
+def scenario(formulation: str, dose: float, route: str = "iv", **plasma: float) -> Scenario:
+    dose = {"drug": "asparaginase", "formulation": formulation, "dose_iu_per_m2": dose, "day": 0.0, "route": route}
+    return scenario_from_dict(
+        {
+            "hours": 24.0,
+            "domain": {"size_um": [40.0, 40.0]},
+            "vessels": {"positions_um": [[20.0, 20.0]]},
+            "pharmacology": {"doses": [dose], "plasma": plasma},
+        }
+    )
+
+
+def dosed(formulation: str = "pegaspargase", dose: float = 2500.0, route: str = "iv", **plasma: float) -> Plasma:
+    pharmacology = scenario(formulation, dose, route, **plasma).pharmacology
+    blood = Plasma(NORMAL_MM, pharmacology, STEP_MIN)
+    for planned in blood.doses_at(0):
+        blood.give(planned)
+    return blood
+
+
+def advance(blood: Plasma, hours: float) -> None:
+    for _ in range(round(hours * 60.0 / STEP_MIN)):
+        blood.advance(STEP_MIN)
+
+
+@pytest.mark.parametrize(("formulation", "published_h"), [("native_e_coli", 26.0), ("pegaspargase", 132.0)])
+def test_activity_halves_in_the_published_half_life(formulation: str, published_h: float) -> None:
+    blood = dosed(formulation)
+    start = blood.asparaginase_iu_per_mL
+    advance(blood, published_h)
+    assert blood.asparaginase_iu_per_mL == pytest.approx(0.5 * start, rel=1e-6)
+
+
+def test_pegaspargase_peak_is_near_the_published_activity() -> None:
+    assert dosed().asparaginase_iu_per_mL == pytest.approx(1.24, rel=0.01)
+
+
+def test_intramuscular_dose_rises_and_falls_and_loses_nothing_but_by_elimination() -> None:
+    blood = dosed("erwinia", 25000.0, route="im")
+    assert blood.asparaginase_iu_per_mL == 0.0
+    activities = []
+    for _ in range(60):
+        advance(blood, 1.0)
+        activities.append(blood.asparaginase_iu_per_mL)
+    peak = activities.index(max(activities))
+    assert 5 < peak < 40
+    assert activities == sorted(activities[: peak + 1]) + sorted(activities[peak + 1 :], reverse=True)
+
+
+def test_asparagine_is_gone_within_a_day_and_stays_away_for_three_weeks() -> None:
+    blood = dosed()
+    advance(blood, 24.0)
+    assert blood.concentrations["asparagine"] < 0.003
+    advance(blood, 20.0 * 24.0)
+    assert blood.asparaginase_iu_per_mL > 0.02
+    assert blood.concentrations["asparagine"] < 0.003
+
+
+def test_asparagine_returns_when_the_enzyme_is_gone() -> None:
+    blood = dosed("native_e_coli", 6000.0)
+    advance(blood, 24.0 * 24.0)
+    assert blood.asparaginase_iu_per_mL < 1e-4
+    assert blood.concentrations["asparagine"] > 0.5 * NORMAL_MM["asparagine"]
+
+
+def test_depleted_asparagine_follows_the_balance_of_influx_and_hydrolysis() -> None:
+    blood = dosed()
+    advance(blood, 48.0)
+    activity, influx = blood.asparaginase_iu_per_mL, 2.0e-3
+    km = FORMULATIONS["pegaspargase"].asparagine_km_uM / 1000.0
+    asparagine = blood.concentrations["asparagine"]
+    made = influx * (1.0 - asparagine / NORMAL_MM["asparagine"])
+    assert made == pytest.approx(activity * asparagine / (km + asparagine), rel=0.01)
+
+
+def test_ammonia_aspartate_and_glutamate_rise_by_what_is_split() -> None:
+    blood = dosed()
+    advance(blood, 24.0)
+    assert blood.concentrations["aspartate"] > 1.5 * NORMAL_MM["aspartate"]
+    assert blood.concentrations["glutamate"] > NORMAL_MM["glutamate"]
+    assert 0.062 < blood.concentrations["ammonia"] < 0.4  # 62-400 µM published after asparaginase
+
+
+def test_without_a_dose_plasma_stays_normal() -> None:
+    blood = Plasma(NORMAL_MM, scenario("pegaspargase", 2500.0).pharmacology, STEP_MIN)
+    advance(blood, 24.0)
+    for name, normal in NORMAL_MM.items():
+        assert blood.concentrations[name] == pytest.approx(normal, rel=1e-9)
+
+
+def test_diet_moves_the_normal_value_of_asparagine() -> None:
+    pharmacology = scenario("pegaspargase", 2500.0, dietary_asparagine_factor=0.5).pharmacology
+    blood = Plasma(NORMAL_MM, pharmacology, STEP_MIN)
+    advance(blood, 24.0)
+    assert blood.concentrations["asparagine"] == pytest.approx(0.025, rel=1e-6)

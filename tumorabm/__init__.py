@@ -1,0 +1,17 @@
+"""tumorabm: an agent-based simulator of asparagine metabolism in the tumour microenvironment."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tumorabm.model import TumorModel
+    from tumorabm.scenario import Scenario, ScenarioError, load_scenario
+
+__all__ = ["Scenario", "ScenarioError", "TumorModel", "load_scenario"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the public names when they are first used, so that the command line answers at once."""
+    if name in __all__:
+        return getattr(import_module("tumorabm.model" if name == "TumorModel" else "tumorabm.scenario"), name)
+    raise AttributeError(f"module 'tumorabm' has no attribute {name!r}")

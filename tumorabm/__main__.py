@@ -1,0 +1,5 @@
+"""``python -m tumorabm``."""
+
+from tumorabm.cli import main
+
+main()

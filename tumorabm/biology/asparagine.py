@@ -1,0 +1,64 @@
+"""Asparagine: synthesis by ASNS, hydrolysis in the cytosol, and the ways out of the cell.
+
+Every rate is in amol/min for the whole cell, concentrations in µM of cell water; each function also returns the
+derivatives by those concentrations that the implicit integrator uses.
+"""
+
+from tumorabm.kernels import kernel
+
+
+@kernel
+def asns_rate(p, copies, asparagine_uM, aspartate_uM, glutamine_uM, energy):
+    """Asparagine synthetase: Asp + Gln + ATP -> Asn + Glu + AMP + PPi, both steps lumped.
+
+    ``v = kcat S D/(D+K_D) Q/(Q+K_Q) a/(a+K_a) / (1 + N/K_i)``: ping-pong with product inhibition (order of
+    binding [V], constants [M]).
+
+    Returns
+    -------
+    tuple of float
+        Rate (amol/min), and its derivatives by Asn, Asp, Gln (amol/min/µM).
+    """
+    inhibition = 1.0 / (1.0 + asparagine_uM / p.asns_ki_asparagine_uM)
+    per_aspartate = 1.0 / (aspartate_uM + p.asns_km_aspartate_uM)
+    per_glutamine = 1.0 / (glutamine_uM + p.asns_km_glutamine_uM)
+    scale = p.asns_turnover_amol_per_min * copies * energy / (energy + p.asns_energy_half) * inhibition
+    saturation = aspartate_uM * per_aspartate * glutamine_uM * per_glutamine
+    rate = scale * saturation
+    by_asparagine = -rate * inhibition / p.asns_ki_asparagine_uM
+    by_aspartate = scale * p.asns_km_aspartate_uM * per_aspartate * per_aspartate * glutamine_uM * per_glutamine
+    by_glutamine = scale * p.asns_km_glutamine_uM * per_glutamine * per_glutamine * aspartate_uM * per_aspartate
+    return rate, by_asparagine, by_aspartate, by_glutamine
+
+
+@kernel
+def cytosolic_asparaginase_rate(p, asparagine_uM, volume_pL):
+    """Asn -> Asp + NH3 inside the cell: ``V k N/(N+100)``; absent by default (Pavlova 2018 [V]).
+
+    Returns the rate (amol/min) and its derivative by Asn.
+    """
+    per_asparagine = 1.0 / (asparagine_uM + 100.0)
+    scale = p.cytosolic_asparaginase_uM_per_min * volume_pL
+    return scale * asparagine_uM * per_asparagine, scale * 100.0 * per_asparagine * per_asparagine
+
+
+@kernel
+def antiport_uM_per_min(p, asparagine_uM, exchange_outside_uM):
+    """Asn sent out in exchange for Ser/Arg/His: ``k N X_e/(X_e+K)``, in µM/min (Krall 2016 [V], constants [A])."""
+    return p.antiport_per_min * asparagine_uM * exchange_outside_uM / (exchange_outside_uM + p.antiport_km_uM)
+
+
+@kernel
+def donation_rate(p, asparagine_uM, receivers, receivers_asparagine_uM):
+    """Asn handed to touching cells of other types: ``g sum(max(0, N - N_receiver))`` [A].
+
+    Bulk diffusion cannot protect neighbours (an MSC's leak adds 0.03 µM at 10 µm), so this transfer is an
+    assumption. ``receivers`` counts those with less Asn at the start of the step, ``receivers_asparagine_uM`` sums
+    theirs.
+
+    Returns the rate (amol/min) and its derivative by Asn.
+    """
+    excess = receivers * asparagine_uM - receivers_asparagine_uM
+    if excess <= 0.0:
+        return 0.0, 0.0
+    return p.contact_transfer_pL_per_min * excess, p.contact_transfer_pL_per_min * receivers

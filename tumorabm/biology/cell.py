@@ -1,0 +1,473 @@
+"""One cell over one step: the mechanisms together, integrated implicitly, positive, and exact in nitrogen.
+
+The integrator is the two-stage Rosenbrock-W method ROS2 (Verwer et al., SIAM J. Sci. Comput. 20:1456, 1999), order 2
+with any approximate Jacobian, L-stable for ``gamma = 1 - 1/sqrt 2``, with the embedded order-1 solution as error
+estimate and the sub-step kept per cell. Asn, Asp, Gln and Glu share an exact 4 x 4 Jacobian; the other states enter
+with their own decay rate. The pools are updated from reaction extents, so nitrogen balances to rounding.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from tumorabm.biology import states as s
+from tumorabm.biology.asparagine import (
+    antiport_uM_per_min,
+    asns_rate,
+    cytosolic_asparaginase_rate,
+    donation_rate,
+)
+from tumorabm.biology.aspartate import transaminase_rate
+from tumorabm.biology.death import death_signal_rate
+from tumorabm.biology.energy import energy_state, respiration
+from tumorabm.biology.glutamine import (
+    fixation_rate,
+    glutaminase_rate,
+    internal_synthesis_rate,
+    synthetase_capacity,
+)
+from tumorabm.biology.growth import (
+    growth_allowance,
+    nucleotide_gate,
+    nucleotide_rate,
+    proteolysis_level,
+    translation_in_space,
+    translation_level,
+)
+from tumorabm.biology.motility import emt_state
+from tumorabm.biology.mtorc1 import mtorc1_rate
+from tumorabm.biology.parameters import UPTAKE_KM_UM
+from tumorabm.biology.stress import (
+    LN2,
+    asns_mrna_rate,
+    asns_protein_rate,
+    atf4_rate,
+    eif2a_phosphorylation,
+    er_load_rate,
+    er_stressors,
+    trna_charging,
+)
+from tumorabm.biology.transport import MMHG_PER_MM
+from tumorabm.kernels import kernel
+
+GAMMA = 1.0 - 0.5**0.5
+TOLERANCE = 0.005
+AMMONIA_KM_UM = UPTAKE_KM_UM["ammonia"].value
+FLOOR_UM = 0.2  # error below this concentration does not count; tRNA charging feels Asn at 15 µM
+SMALLEST_SUBSTEP_MIN = 1e-6
+
+Outside = namedtuple("Outside", "oxygen_mM glucose_mM ammonia_mM exchange_mM crowding saturation_min")
+"""What the cells meet, by voxel: four concentrations (n_voxels,) in mM, the share of space taken (n_voxels,), and
+``integral c/(c+km) dt`` over the step for each uptake (7, n_voxels), in min."""
+
+Setting = namedtuple(
+    "Setting",
+    "respiration energy stressors ammonia_saturation exchange_uM allowance basal_asns "
+    "asparagine aspartate glutamine ammonia exchange contact glutamate_at_start receivers receivers_asparagine_uM",
+)
+"""What stays constant for one cell during one step; what it is given is in amol/min."""
+
+Rates = namedtuple(
+    "Rates",
+    "asns translation proteolysis glutaminase fixation internal_synthesis transaminase nucleotide transamination "
+    "cytosolic out_asparagine out_aspartate out_glutamine out_glutamate donation",
+)
+"""Reaction rates of one cell, amol/min."""
+
+Slopes = namedtuple(
+    "Slopes",
+    "asns_n asns_d asns_q translation_n translation_d translation_q translation_g glutaminase_q fixation_g "
+    "internal_g transaminase_g nucleotide_d nucleotide_q cytosolic_n out_n out_d out_q out_g donation_n",
+)
+"""Their derivatives by the amounts of Asn (n), Asp (d), Gln (q), Glu (g), 1/min."""
+
+Slow = namedtuple("Slow", "exchange exchange_use er_load atf4 mrna asns mtorc1 death translation charged p_eif2a")
+"""Rates of the states outside the nitrogen pools (1/min, or amol/min, or copies/min), and three signals."""
+
+
+@kernel
+def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass):
+    """Rates, slopes and slow rates of one cell at one state (pools in amol)."""
+    volume = p.volume_pL * biomass
+    per_volume = 1.0 / volume
+    N, D, Q, G = n * per_volume, d * per_volume, q * per_volume, g * per_volume
+    X = x * per_volume / s.EXCHANGE_UM_PER_INDEX
+
+    charged, charged_n, charged_d, charged_q, charged_g = trna_charging(p, N, D, Q, G, X)
+    p_eif2a, p_by_charged = eif2a_phosphorylation(p, charged, er_load)
+    gate, gate_d, gate_q = nucleotide_gate(p, Q, D)
+    free = translation_level(p, charged, p_eif2a, mtorc1, e.energy, gate)
+    proteolysis = proteolysis_level(p, mtorc1, biomass)
+    level = translation_in_space(free, proteolysis, e.allowance)
+    by_charged = by_gate = 0.0
+    if free < 1.0 and charged > 0.0:
+        share = 1.0 if free <= proteolysis else e.allowance
+        block = p.translation_eif2a_block
+        by_charged = share * free * (1.0 / charged - block * p_by_charged / (1.0 - block * p_eif2a))
+        supply = 1.0 - p.translation_without_nucleotides
+        by_gate = share * free * supply / (p.translation_without_nucleotides + supply * gate)
+    capacity = p.translation_amol_per_min * biomass
+    per_pool = capacity * per_volume
+
+    asns, asns_n, asns_d, asns_q = asns_rate(p, copies, N, D, Q, e.energy)
+    glutaminase, glutaminase_q = glutaminase_rate(p, Q, biomass)
+    fixation, fixation_g = fixation_rate(p, e.ammonia, G, e.glutamate_at_start)
+    synthetase = synthetase_capacity(p, G, Q, e.energy, biomass)
+    internal, internal_g = internal_synthesis_rate(p, G, synthetase, e.ammonia_saturation)
+    transaminase, transaminase_g = transaminase_rate(p, G, e.respiration, glutaminase, biomass)
+    nucleotide, nucleotide_d, nucleotide_q = nucleotide_rate(p, Q, D, mtorc1, e.energy, biomass)
+    cytosolic, cytosolic_n = cytosolic_asparaginase_rate(p, N, volume)
+    donation, donation_n = donation_rate(p, N, e.receivers, e.receivers_asparagine_uM)
+    antiport = antiport_uM_per_min(p, N, e.exchange_uM)
+    out_n = p.asparagine_leak_per_min + p.antiport_per_min * e.exchange_uM / (e.exchange_uM + p.antiport_km_uM)
+
+    rates = Rates(
+        asns,
+        capacity * level,
+        capacity * proteolysis,
+        glutaminase,
+        fixation,
+        internal,
+        transaminase,
+        nucleotide,
+        p.other_nitrogen_amol_per_min * biomass * e.respiration,
+        cytosolic,
+        p.asparagine_leak_per_min * n + antiport * volume,
+        p.aspartate_leak_per_min * d,
+        p.glutamine_leak_per_min * q,
+        p.glutamate_leak_per_min * g,
+        donation,
+    )
+    slopes = Slopes(
+        asns_n * per_volume,
+        asns_d * per_volume,
+        asns_q * per_volume,
+        per_pool * by_charged * charged_n,
+        per_pool * (by_charged * charged_d + by_gate * gate_d),
+        per_pool * (by_charged * charged_q + by_gate * gate_q),
+        per_pool * by_charged * charged_g,
+        glutaminase_q * per_volume,
+        fixation_g * per_volume,
+        internal_g * per_volume,
+        transaminase_g * per_volume,
+        nucleotide_d * per_volume,
+        nucleotide_q * per_volume,
+        cytosolic_n * per_volume,
+        out_n,
+        p.aspartate_leak_per_min,
+        p.glutamine_leak_per_min,
+        p.glutamate_leak_per_min,
+        donation_n * per_volume,
+    )
+    use = p.exchange_use_per_min * (0.15 + level) + p.exchange_leak_per_min
+    slow = Slow(
+        e.exchange - use * x,
+        use,
+        er_load_rate(p, er_load, e.stressors, level),
+        atf4_rate(p, atf4, p_eif2a, mtorc1),
+        asns_mrna_rate(p, mrna, atf4, e.basal_asns),
+        asns_protein_rate(p, copies, mrna, charged, volume),
+        mtorc1_rate(p, mtorc1, N, Q, X, p_eif2a, gate, e.energy),
+        death_signal_rate(p, death, charged, er_load),
+        level,
+        charged,
+        p_eif2a,
+    )
+    return rates, slopes, slow
+
+
+@kernel
+def _pool_rates(e, r):
+    """Net rates of Asn, Asp, Gln, Glu from the reaction rates: the stoichiometry, once."""
+    n = e.asparagine + e.contact + r.asns + r.proteolysis - r.translation - r.cytosolic - r.out_asparagine - r.donation
+    d = (
+        e.aspartate + r.transaminase + r.proteolysis + r.cytosolic
+        - r.asns - r.nucleotide - r.translation - r.out_aspartate
+    )  # fmt: skip
+    q = (
+        e.glutamine + r.fixation + r.internal_synthesis + r.proteolysis
+        - r.glutaminase - r.asns - 2.0 * r.nucleotide - r.translation - r.out_glutamine
+    )  # fmt: skip
+    g = (
+        r.glutaminase + r.asns + 2.0 * r.nucleotide + r.transamination + r.proteolysis
+        - r.transaminase - r.fixation - 2.0 * r.internal_synthesis - r.translation - r.out_glutamate
+    )  # fmt: skip
+    return n, d, q, g
+
+
+@kernel
+def _eliminate(slopes, step, matrix):
+    """Write the LU factors of ``1 - step * J`` for the four pools into ``matrix`` (4, 4), row operations in place."""
+    c = slopes
+    matrix[0, 0] = 1.0 - step * (c.asns_n - c.translation_n - c.cytosolic_n - c.out_n - c.donation_n)
+    matrix[0, 1] = -step * (c.asns_d - c.translation_d)
+    matrix[0, 2] = -step * (c.asns_q - c.translation_q)
+    matrix[0, 3] = step * c.translation_g
+    matrix[1, 0] = -step * (c.cytosolic_n - c.asns_n - c.translation_n)
+    matrix[1, 1] = 1.0 + step * (c.asns_d + c.nucleotide_d + c.translation_d + c.out_d)
+    matrix[1, 2] = step * (c.asns_q + c.nucleotide_q + c.translation_q)
+    matrix[1, 3] = -step * (c.transaminase_g - c.translation_g)
+    matrix[2, 0] = step * (c.asns_n + c.translation_n)
+    matrix[2, 1] = step * (c.asns_d + 2.0 * c.nucleotide_d + c.translation_d)
+    matrix[2, 2] = 1.0 + step * (c.glutaminase_q + c.asns_q + 2.0 * c.nucleotide_q + c.translation_q + c.out_q)
+    matrix[2, 3] = -step * (c.fixation_g + c.internal_g - c.translation_g)
+    matrix[3, 0] = -step * (c.asns_n - c.translation_n)
+    matrix[3, 1] = -step * (c.asns_d + 2.0 * c.nucleotide_d - c.translation_d)
+    matrix[3, 2] = -step * (c.glutaminase_q + c.asns_q + 2.0 * c.nucleotide_q - c.translation_q)
+    matrix[3, 3] = 1.0 + step * (c.transaminase_g + c.fixation_g + 2.0 * c.internal_g + c.translation_g + c.out_g)
+    for pivot in range(3):
+        for row in range(pivot + 1, 4):
+            factor = matrix[row, pivot] / matrix[pivot, pivot]
+            matrix[row, pivot] = factor
+            for column in range(pivot + 1, 4):
+                matrix[row, column] -= factor * matrix[pivot, column]
+
+
+@kernel
+def _substitute(matrix, n, d, q, g):
+    """Solve with the factors of `_eliminate`."""
+    d = d - matrix[1, 0] * n
+    q = q - matrix[2, 0] * n - matrix[2, 1] * d
+    g = g - matrix[3, 0] * n - matrix[3, 1] * d - matrix[3, 2] * q
+    g = g / matrix[3, 3]
+    q = (q - matrix[2, 3] * g) / matrix[2, 2]
+    d = (d - matrix[1, 2] * q - matrix[1, 3] * g) / matrix[1, 1]
+    n = (n - matrix[0, 1] * d - matrix[0, 2] * q - matrix[0, 3] * g) / matrix[0, 0]
+    return n, d, q, g
+
+
+@kernel
+def _implicit(r, c, step, n, d, q, g):
+    """Reaction rates made implicit: each rate plus ``step`` times its slopes times the pools' stage increments."""
+    return Rates(
+        r.asns + step * (c.asns_n * n + c.asns_d * d + c.asns_q * q),
+        r.translation + step * (c.translation_n * n + c.translation_d * d + c.translation_q * q + c.translation_g * g),
+        r.proteolysis,
+        r.glutaminase + step * c.glutaminase_q * q,
+        r.fixation + step * c.fixation_g * g,
+        r.internal_synthesis + step * c.internal_g * g,
+        r.transaminase + step * c.transaminase_g * g,
+        r.nucleotide + step * (c.nucleotide_d * d + c.nucleotide_q * q),
+        r.transamination,
+        r.cytosolic + step * c.cytosolic_n * n,
+        r.out_asparagine + step * c.out_n * n,
+        r.out_aspartate + step * c.out_d * d,
+        r.out_glutamine + step * c.out_q * q,
+        r.out_glutamate + step * c.out_g * g,
+        r.donation + step * c.donation_n * n,
+    )
+
+
+@kernel
+def _combine(weight_1, first, weight_2, second):
+    """Weighted sum of two sets of reaction rates."""
+    return Rates(
+        weight_1 * first.asns + weight_2 * second.asns,
+        weight_1 * first.translation + weight_2 * second.translation,
+        weight_1 * first.proteolysis + weight_2 * second.proteolysis,
+        weight_1 * first.glutaminase + weight_2 * second.glutaminase,
+        weight_1 * first.fixation + weight_2 * second.fixation,
+        weight_1 * first.internal_synthesis + weight_2 * second.internal_synthesis,
+        weight_1 * first.transaminase + weight_2 * second.transaminase,
+        weight_1 * first.nucleotide + weight_2 * second.nucleotide,
+        weight_1 * first.transamination + weight_2 * second.transamination,
+        weight_1 * first.cytosolic + weight_2 * second.cytosolic,
+        weight_1 * first.out_asparagine + weight_2 * second.out_asparagine,
+        weight_1 * first.out_aspartate + weight_2 * second.out_aspartate,
+        weight_1 * first.out_glutamine + weight_2 * second.out_glutamine,
+        weight_1 * first.out_glutamate + weight_2 * second.out_glutamate,
+        weight_1 * first.donation + weight_2 * second.donation,
+    )
+
+
+@kernel
+def _share(change, before, after, floor):
+    """Error of one state over what is tolerated."""
+    return abs(change) / (TOLERANCE * max(abs(before), abs(after)) + floor)
+
+
+@kernel
+def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
+    """Advance one cell by ``dt_min``; return (Asn donated, other-amino-acid N taken up) in amol, or NaN on failure."""
+    n, d, q, g, x = state[s.ASN], state[s.ASP], state[s.GLN], state[s.GLU], state[s.EXCHANGE]
+    er_load, atf4, mrna, copies = state[s.ER_LOAD], state[s.ATF4], state[s.ASNS_MRNA], state[s.ASNS]
+    mtorc1, death, biomass = state[s.MTORC1], state[s.DEATH], state[s.BIOMASS]
+    residues = p.protein_residues_amol
+    atf4_decay, mrna_decay = LN2 / p.atf4_half_life_min, LN2 / p.asns_mrna_half_life_min
+    asns_decay = LN2 / p.asns_half_life_min
+    donated = transaminated = exchange_out = 0.0
+    elapsed = 0.0
+    step = min(state[s.SUBSTEP], dt_min) if state[s.SUBSTEP] > SMALLEST_SUBSTEP_MIN else dt_min
+    rates, slopes, slow = _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass)
+    while elapsed < dt_min:
+        last = step >= (dt_min - elapsed) * (1.0 - 1e-9)
+        if last:
+            step = dt_min - elapsed
+        implicit = GAMMA * step
+        _eliminate(slopes, implicit, matrix)
+
+        n1, d1, q1, g1 = _pool_rates(e, rates)
+        n1, d1, q1, g1 = _substitute(matrix, n1, d1, q1, g1)
+        first = _implicit(rates, slopes, implicit, n1, d1, q1, g1)
+        x1 = slow.exchange / (1.0 + implicit * slow.exchange_use)
+        u1 = slow.er_load / (1.0 + implicit / p.er_time_min)
+        a1 = slow.atf4 / (1.0 + implicit * atf4_decay)
+        m1 = slow.mrna / (1.0 + implicit * mrna_decay)
+        s1 = slow.asns / (1.0 + implicit * asns_decay)
+        k1 = slow.mtorc1 / (1.0 + implicit / p.mtorc1_time_min)
+        c1 = slow.death / (1.0 + implicit / p.death_signal_time_min)
+        b1 = (first.translation - first.proteolysis) / residues
+
+        middle, _, middle_slow = _evaluate(
+            p, e,
+            max(n + step * n1, 0.0), max(d + step * d1, 0.0), max(q + step * q1, 0.0), max(g + step * g1, 0.0),
+            max(x + step * x1, 0.0), max(er_load + step * u1, 0.0), max(atf4 + step * a1, 0.0),
+            max(mrna + step * m1, 0.0), max(copies + step * s1, 0.0), max(mtorc1 + step * k1, 0.0),
+            max(death + step * c1, 0.0), biomass + step * b1,
+        )  # fmt: skip
+        n2, d2, q2, g2 = _pool_rates(e, middle)
+        n2, d2, q2, g2 = _substitute(matrix, n2 - 2.0 * n1, d2 - 2.0 * d1, q2 - 2.0 * q1, g2 - 2.0 * g1)
+        second = _combine(1.0, _implicit(middle, slopes, implicit, n2, d2, q2, g2), -2.0, first)
+        x2 = (middle_slow.exchange - 2.0 * x1) / (1.0 + implicit * slow.exchange_use)
+        u2 = (middle_slow.er_load - 2.0 * u1) / (1.0 + implicit / p.er_time_min)
+        a2 = (middle_slow.atf4 - 2.0 * a1) / (1.0 + implicit * atf4_decay)
+        m2 = (middle_slow.mrna - 2.0 * m1) / (1.0 + implicit * mrna_decay)
+        s2 = (middle_slow.asns - 2.0 * s1) / (1.0 + implicit * asns_decay)
+        k2 = (middle_slow.mtorc1 - 2.0 * k1) / (1.0 + implicit / p.mtorc1_time_min)
+        c2 = (middle_slow.death - 2.0 * c1) / (1.0 + implicit / p.death_signal_time_min)
+
+        extent = _combine(1.5 * step, first, 0.5 * step, second)
+        half = 0.5 * step
+        n_new = n + step * 1.5 * n1 + half * n2
+        d_new = d + step * 1.5 * d1 + half * d2
+        q_new = q + step * 1.5 * q1 + half * q2
+        g_new = g + step * 1.5 * g1 + half * g2
+        x_new = x + step * 1.5 * x1 + half * x2
+        er_new = er_load + step * 1.5 * u1 + half * u2
+        atf4_new = atf4 + step * 1.5 * a1 + half * a2
+        mrna_new = mrna + step * 1.5 * m1 + half * m2
+        copies_new = copies + step * 1.5 * s1 + half * s2
+        mtorc1_new = mtorc1 + step * 1.5 * k1 + half * k2
+        death_new = death + step * 1.5 * c1 + half * c2
+        biomass_new = biomass + (extent.translation - extent.proteolysis) / residues
+
+        floor = FLOOR_UM * TOLERANCE * p.volume_pL * biomass
+        error = max(
+            _share(half * (n1 + n2), n, n_new, floor),
+            _share(half * (d1 + d2), d, d_new, floor),
+            _share(half * (q1 + q2), q, q_new, floor),
+            _share(half * (g1 + g2), g, g_new, floor),
+            _share(half * (x1 + x2), x, x_new, floor),
+            _share(half * (u1 + u2), er_load, er_new, 1e-4),
+            _share(half * (a1 + a2), atf4, atf4_new, 1e-3),
+            _share(half * (m1 + m2), mrna, mrna_new, 1e-5),
+            _share(half * (s1 + s2), copies, copies_new, 1.0),
+            _share(half * (k1 + k2), mtorc1, mtorc1_new, 1e-4),
+            _share(half * (c1 + c2), death, death_new, 1e-4),
+        )
+        ammonia_out = extent.glutaminase + extent.cytosolic + step * e.ammonia - extent.fixation
+        smallest = min(n_new, d_new, q_new, g_new, x_new, er_new, atf4_new, mrna_new, copies_new, mtorc1_new, death_new)
+        smallest = min(smallest, ammonia_out + 1e-9 * step * e.ammonia)
+        if not (error <= 1.0 and smallest >= 0.0 and biomass_new > 0.0):
+            step *= max(0.2, 0.9 / error**0.5) if error > 1.0 else 0.25
+            if not step > SMALLEST_SUBSTEP_MIN:
+                return np.nan, np.nan
+            continue
+
+        efflux[s.OUT_ASN] += extent.out_asparagine
+        efflux[s.OUT_ASP] += extent.out_aspartate
+        efflux[s.OUT_GLN] += extent.out_glutamine
+        efflux[s.OUT_GLU] += extent.out_glutamate
+        efflux[s.OUT_AMMONIA] += max(ammonia_out, 0.0)
+        exchange_out += step * p.exchange_leak_per_min * 0.5 * (x + x_new)
+        donated += extent.donation
+        transaminated += extent.transamination
+        state[s.NUCLEOTIDE_N] += 3.0 * extent.nucleotide
+        n, d, q, g, x, er_load, atf4 = n_new, d_new, q_new, g_new, x_new, er_new, atf4_new
+        mrna, copies, mtorc1, death, biomass = mrna_new, copies_new, mtorc1_new, death_new, biomass_new
+        elapsed += step
+        growth = min(3.0, 0.9 / (error + 1e-12) ** 0.5)
+        if not last or growth < 1.0:
+            state[s.SUBSTEP] = step * growth
+        else:
+            state[s.SUBSTEP] = max(state[s.SUBSTEP], step * growth)
+        if last:
+            break
+        step = state[s.SUBSTEP]
+        rates, slopes, slow = _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass)
+
+    state[s.ASN], state[s.ASP], state[s.GLN], state[s.GLU], state[s.EXCHANGE] = n, d, q, g, x
+    state[s.ER_LOAD], state[s.ATF4], state[s.ASNS_MRNA], state[s.ASNS] = er_load, atf4, mrna, copies
+    state[s.MTORC1], state[s.DEATH], state[s.BIOMASS] = mtorc1, death, biomass
+    efflux[s.OUT_EXCHANGE] += exchange_out
+    signals[s.TRANSLATION] = slow.translation
+    signals[s.CHARGED_TRNA] = slow.charged
+    signals[s.P_EIF2A] = slow.p_eif2a
+    signals[s.ENERGY] = e.energy
+    signals[s.EMT] = emt_state(p, n / (p.volume_pL * biomass))
+    return donated, transaminated
+
+
+@kernel
+def advance_cells(
+    start, stop, dt_min, table, cell_type, phase, voxel, basal_asns, outside, capacities, contact, receivers,
+    receivers_asparagine_uM, states, signals, efflux, donated, transaminated,
+):  # fmt: skip
+    """Advance the metabolism of rows ``start..stop-1`` by one step; dead cells are left alone.
+
+    Parameters
+    ----------
+    dt_min
+        Length of the step.
+    table, cell_type, phase, voxel, capacities
+        As in `tumorabm.biology.transport.uptake_capacities`, which filled ``capacities`` at the start of the step.
+    basal_asns
+        Shape (n,), basal ASNS expression of each cell relative to solid tumours.
+    outside
+        `Outside`: a cell is given ``capacity * saturation`` of each substrate, at a constant rate.
+    contact
+        Shape (n,), Asn that touching cells handed over in the step before (amol).
+    receivers, receivers_asparagine_uM
+        Shape (n,): number of touching cells that a donor gives to, and the sum of their Asn, at the start of the step.
+    states, signals
+        Shapes (n, 14) and (n, 5), updated.
+    efflux, donated, transaminated
+        Outputs in amol: what a cell gave to the fields (n, 6), to its neighbours (n,), and the nitrogen that it took
+        from other amino acids (n,). ``donated`` is NaN where the integrator failed.
+    """
+    matrix = np.empty((4, 4))
+    per_step = 1.0 / dt_min
+    for row in range(start, stop):
+        efflux[row, :] = 0.0
+        donated[row] = 0.0
+        transaminated[row] = 0.0
+        if phase[row] > s.MITOSIS:
+            continue
+        p = table[cell_type[row]]
+        where = voxel[row]
+        oxygen_mmHg = outside.oxygen_mM[where] * MMHG_PER_MM
+        glucose_uM = outside.glucose_mM[where] * 1000.0
+        ammonia_uM = outside.ammonia_mM[where] * 1000.0
+        volume_pL = p.volume_pL * states[row, s.BIOMASS]
+        respiring = respiration(p, oxygen_mmHg)
+        setting = Setting(
+            respiring,
+            energy_state(p, respiring, glucose_uM),
+            er_stressors(p, oxygen_mmHg, glucose_uM),
+            ammonia_uM / (ammonia_uM + AMMONIA_KM_UM),
+            outside.exchange_mM[where] * 1000.0,
+            growth_allowance(p, outside.crowding[where]),
+            basal_asns[row],
+            capacities[row, s.UP_ASN] * outside.saturation_min[s.UP_ASN, where] * per_step,
+            capacities[row, s.UP_ASP] * outside.saturation_min[s.UP_ASP, where] * per_step,
+            capacities[row, s.UP_GLN] * outside.saturation_min[s.UP_GLN, where] * per_step,
+            capacities[row, s.UP_AMMONIA] * outside.saturation_min[s.UP_AMMONIA, where] * per_step,
+            capacities[row, s.UP_EXCHANGE] * outside.saturation_min[s.UP_EXCHANGE, where] * per_step,
+            contact[row] * per_step,
+            states[row, s.GLU] / volume_pL,
+            receivers[row],
+            receivers_asparagine_uM[row],
+        )
+        donated[row], transaminated[row] = _advance_cell(
+            p, setting, states[row], dt_min, matrix, efflux[row], signals[row]
+        )

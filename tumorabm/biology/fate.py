@@ -1,0 +1,119 @@
+"""Fate: the cycle's phases, division, the two deaths, and the clearing of dead bodies."""
+
+import math
+
+from tumorabm.biology import states as s
+from tumorabm.biology.death import apoptosis_rate, necrosis_rate
+from tumorabm.biology.motility import migration_speed
+from tumorabm.biology.transport import MMHG_PER_MM
+from tumorabm.kernels import kernel
+from tumorabm.philox import Stream, uniform_pair
+
+(NOTHING, DIVIDES, BECOMES_APOPTOTIC, BECOMES_NECROTIC, IS_CLEARED) = range(5)
+"""What `decide_fates` reports for each cell."""
+
+_DEATH = int(Stream.DEATH)
+
+
+@kernel
+def next_phase(p, phase, biomass, mtorc1, charged_trna):
+    """Return the phase of a live cell: biomass drives the cycle, the G1 checkpoint asks for mTORC1 and charged tRNA.
+
+    A cell that grew on while the checkpoint held it passes the later phases one step each.
+    """
+    if phase == s.G1:
+        ready = mtorc1 >= p.g1_checkpoint_mtorc1 and charged_trna >= p.g1_checkpoint_charging
+        return s.S_PHASE if biomass >= p.g1_end_biomass and ready else s.G1
+    if phase == s.S_PHASE:
+        return s.G2 if biomass >= p.s_end_biomass else s.S_PHASE
+    if phase == s.G2:
+        return s.MITOSIS if biomass >= p.g2_end_biomass else s.G2
+    return phase
+
+
+@kernel
+def decide_fates(
+    start, stop, dt_min, key, tick, table, cell_type, phase, voxel, uids, oxygen_mM, states, signals, body_age_min, fate
+):
+    """Advance phase and age of rows ``start..stop-1`` by one step and write what happens to each into ``fate``.
+
+    Hazards are turned into chances by ``1 - exp(-rate dt)``, drawn from the cell's own random stream.
+
+    Parameters
+    ----------
+    key, tick, uids
+        Random stream: the run's key, the step, the cells' identifiers (n,).
+    oxygen_mM
+        Oxygen by voxel.
+    phase, body_age_min
+        Shape (n,), updated; the age of a dead body counts from death.
+    fate
+        Output, shape (n,) int8: `NOTHING`, `DIVIDES`, `BECOMES_APOPTOTIC`, `BECOMES_NECROTIC` or `IS_CLEARED`.
+    """
+    for row in range(start, stop):
+        p = table[cell_type[row]]
+        fate[row] = NOTHING
+        if phase[row] > s.MITOSIS:
+            body_age_min[row] += dt_min
+            lasts = p.clearance_apoptotic_min if phase[row] == s.APOPTOTIC else p.clearance_necrotic_min
+            if body_age_min[row] >= lasts:
+                fate[row] = IS_CLEARED
+            continue
+        by_apoptosis = apoptosis_rate(p, states[row, s.DEATH]) * dt_min
+        by_necrosis = necrosis_rate(p, oxygen_mM[voxel[row]] * MMHG_PER_MM) * dt_min
+        if by_apoptosis + by_necrosis > 0.0:
+            first, second = uniform_pair(key, uids[row], tick, _DEATH)
+            if first < -math.expm1(-by_apoptosis - by_necrosis):
+                apoptotic = second * (by_apoptosis + by_necrosis) < by_apoptosis
+                fate[row] = BECOMES_APOPTOTIC if apoptotic else BECOMES_NECROTIC
+                phase[row] = s.APOPTOTIC if apoptotic else s.NECROTIC
+                body_age_min[row] = 0.0
+                continue
+        before = phase[row]
+        phase[row] = next_phase(p, before, states[row, s.BIOMASS], states[row, s.MTORC1], signals[row, s.CHARGED_TRNA])
+        if before == s.MITOSIS and states[row, s.BIOMASS] >= 2.0:
+            fate[row] = DIVIDES
+
+
+@kernel
+def split_states(first_daughter, parents, share, states):
+    """Share the extensive states of dividing cells between parent row and daughter row; nothing is lost or made.
+
+    Parameters
+    ----------
+    first_daughter
+        Row of the first daughter, a copy of ``parents[0]``; the others follow in order.
+    parents
+        Shape (k,), rows of the parents.
+    share
+        Shape (k,), part that goes to the daughter.
+    states
+        Shape (n, 14), updated.
+    """
+    for k in range(len(parents)):
+        parent, daughter = parents[k], first_daughter + k
+        for state in s.EXTENSIVE_STATES:
+            given = share[k] * states[parent, state]
+            states[daughter, state] = given
+            states[parent, state] -= given
+
+
+@kernel
+def write_radii(start, stop, table, cell_type, phase, body_age_min, biomass, radii_um):
+    """Write the radius (µm) of rows ``start..stop-1``: a sphere of the cell's volume; dead bodies shrink to a tenth."""
+    for row in range(start, stop):
+        p = table[cell_type[row]]
+        volume_um3 = 1000.0 * p.volume_pL * biomass[row]
+        if phase[row] > s.MITOSIS:
+            lasts = p.clearance_apoptotic_min if phase[row] == s.APOPTOTIC else p.clearance_necrotic_min
+            volume_um3 *= max(0.1, 1.0 - body_age_min[row] / lasts)
+        radii_um[row] = (0.75 / math.pi * volume_um3) ** (1.0 / 3.0)
+
+
+@kernel
+def write_speeds(start, stop, table, cell_type, phase, emt, speed_um_per_min):
+    """Write the speed of rows ``start..stop-1`` (µm/min) from their EMT state; dead bodies do not walk."""
+    for row in range(start, stop):
+        p = table[cell_type[row]]
+        walks = phase[row] <= s.MITOSIS
+        speed_um_per_min[row] = migration_speed(p, emt[row]) if walks else 0.0

@@ -1,0 +1,49 @@
+"""Glutamine and glutamate: glutaminase, glutamine synthetase, ammonia fixed by GDH."""
+
+from tumorabm.kernels import kernel
+
+
+@kernel
+def glutaminase_rate(p, glutamine_uM, biomass):
+    """Gln -> Glu + NH3: ``B V Q/(Q+K)``. Returns the rate (amol/min) and its derivative by Gln."""
+    per_glutamine = 1.0 / (glutamine_uM + p.glutaminase_km_uM)
+    scale = p.glutaminase_amol_per_min * biomass
+    return scale * glutamine_uM * per_glutamine, scale * p.glutaminase_km_uM * per_glutamine * per_glutamine
+
+
+@kernel
+def synthetase_capacity(p, glutamate_uM, glutamine_uM, energy, biomass):
+    """Glutamine synthetase, the most it can fix: ``B V G/(G+K) a (1 + 400/(200+Q))``, in amol/min [A].
+
+    Multiplied by NH3/(NH3+200 µM) outside, this is the uptake of ammonia that the fields solve for.
+    """
+    derepression = 1.0 + 400.0 / (200.0 + glutamine_uM)
+    scale = p.glutamine_synthetase_amol_per_min * biomass * energy * derepression
+    return scale * glutamate_uM / (glutamate_uM + p.glutamine_synthetase_km_uM)
+
+
+@kernel
+def fixation_rate(p, ammonia_amol_per_min, glutamate_uM, glutamate_at_start_uM):
+    """Glu + NH3 -> Gln with the ammonia that the fields delivered, as long as glutamate lasts.
+
+    The uptake was set with the glutamate at the start of the step; what a falling glutamate cannot fix goes back
+    to the field. Returns the rate (amol/min) and its derivative by Glu.
+    """
+    half = p.glutamine_synthetase_km_uM
+    at_start = glutamate_at_start_uM / (glutamate_at_start_uM + half)
+    now = glutamate_uM / (glutamate_uM + half)
+    if now >= at_start:
+        return ammonia_amol_per_min, 0.0
+    slope = half / ((glutamate_uM + half) * (glutamate_uM + half))
+    return ammonia_amol_per_min * now / at_start, ammonia_amol_per_min * slope / at_start
+
+
+@kernel
+def internal_synthesis_rate(p, glutamate_uM, capacity_amol_per_min, ammonia_saturation):
+    """2 Glu -> Gln through GDH and GS where ammonia is short: ``0.3 capacity (1-w) G/(G+500)`` [A].
+
+    Returns the rate (amol/min) and its derivative by Glu.
+    """
+    per_glutamate = 1.0 / (glutamate_uM + 500.0)
+    scale = 0.3 * capacity_amol_per_min * (1.0 - ammonia_saturation)
+    return scale * glutamate_uM * per_glutamate, scale * 500.0 * per_glutamate * per_glutamate

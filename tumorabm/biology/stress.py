@@ -1,0 +1,94 @@
+"""The integrated stress response: uncharged tRNA (GCN2) and ER load (PERK) to p-eIF2a, ATF4 and ASNS."""
+
+import math
+
+from tumorabm.kernels import kernel
+
+LN2 = math.log(2.0)
+
+
+@kernel
+def trna_charging(p, asparagine_uM, aspartate_uM, glutamine_uM, glutamate_uM, exchange_index):
+    """Charged share of the scarcest tRNA, 0 to 1, and its derivatives by Asn, Asp, Gln, Glu.
+
+    Each amino acid charges ``c/(c+K)`` of its tRNA; the scarcest one limits (only its derivative is not zero).
+    """
+    other = p.trna_km_other_uM
+    charged = 1.12 * exchange_index / (exchange_index + p.trna_exchange_half)
+    by_asparagine = by_aspartate = by_glutamine = by_glutamate = 0.0
+    charged = min(charged, 1.0)
+    by_amino_acid = asparagine_uM / (asparagine_uM + p.trna_km_asparagine_uM)
+    if by_amino_acid < charged:
+        charged = by_amino_acid
+        by_asparagine = p.trna_km_asparagine_uM / (asparagine_uM + p.trna_km_asparagine_uM) ** 2
+    by_amino_acid = aspartate_uM / (aspartate_uM + other)
+    if by_amino_acid < charged:
+        charged = by_amino_acid
+        by_asparagine = 0.0
+        by_aspartate = other / (aspartate_uM + other) ** 2
+    by_amino_acid = glutamine_uM / (glutamine_uM + other)
+    if by_amino_acid < charged:
+        charged = by_amino_acid
+        by_asparagine = by_aspartate = 0.0
+        by_glutamine = other / (glutamine_uM + other) ** 2
+    by_amino_acid = glutamate_uM / (glutamate_uM + other)
+    if by_amino_acid < charged:
+        charged = by_amino_acid
+        by_asparagine = by_aspartate = by_glutamine = 0.0
+        by_glutamate = other / (glutamate_uM + other) ** 2
+    return charged, by_asparagine, by_aspartate, by_glutamine, by_glutamate
+
+
+@kernel
+def eif2a_phosphorylation(p, charged_trna, er_load):
+    """p-eIF2a, 0 to 1, and its derivative by charged tRNA: ``z/(1+z), z = GCN2 (u/.35)^3 + PERK (U/.7)^3``."""
+    uncharged = (1.0 - charged_trna) / p.gcn2_half_uncharged
+    load = er_load / p.perk_half_load
+    signal = p.gcn2 * uncharged * uncharged * uncharged + p.perk * load * load * load
+    slope = -3.0 * p.gcn2 * uncharged * uncharged / p.gcn2_half_uncharged
+    return signal / (1.0 + signal), slope / ((1.0 + signal) * (1.0 + signal))
+
+
+@kernel
+def er_stressors(p, oxygen_mmHg, glucose_uM):
+    """ER load that the surroundings cause at full translation: basal, tunicamycin, anoxia, lack of glucose."""
+    anoxia = 1.0 / (1.0 + (oxygen_mmHg / p.er_anoxia_half_mmHg) ** 2)
+    hunger = 1.0 / (1.0 + (glucose_uM / p.er_glucose_half_uM) ** 2)
+    return p.er_load_basal + p.er_load_tunicamycin + p.er_load_anoxia * anoxia + p.er_load_glucose * hunger
+
+
+@kernel
+def er_load_rate(p, er_load, stressors, translation):
+    """ER load follows what is translated into it: ``(L (.25 + .75 T) - U)/tau`` (1/min)."""
+    return (stressors * (0.25 + 0.75 * translation) - er_load) / p.er_time_min
+
+
+@kernel
+def atf4_rate(p, atf4, p_eif2a, mtorc1):
+    """ATF4 made where p-eIF2a is high, less without mTORC1 (1/min).
+
+    ``((.3 + 12 P²/(P²+.12))(.4 + .6 min(1, K/.9)) - A) ln2/t½``.
+    """
+    squared = p_eif2a * p_eif2a
+    made = p.atf4 * (0.3 + 12.0 * squared / (squared + 0.12)) * (0.4 + 0.6 * min(1.0, mtorc1 / 0.9))
+    return (made - atf4) * LN2 / p.atf4_half_life_min
+
+
+@kernel
+def care_activity(atf4):
+    """Occupancy of the CARE element by ATF4: ``A²/(A²+9)``."""
+    return atf4 * atf4 / (atf4 * atf4 + 9.0)
+
+
+@kernel
+def asns_mrna_rate(p, mrna, atf4, basal):
+    """ASNS mRNA through CARE, equal to ``basal`` at the ATF4 of an unstressed cell (.3)."""
+    made = basal * (1.0 + p.asns_induction * care_activity(atf4)) / (1.0 + p.asns_induction * care_activity(0.3))
+    return (made - mrna) * LN2 / p.asns_mrna_half_life_min
+
+
+@kernel
+def asns_protein_rate(p, copies, mrna, charged_trna, volume_pL):
+    """ASNS copies: ``(S0 V M (.15 + .85 theta) - S) ln2/t½``; starved ribosomes translate little of it."""
+    made = p.asns_copies_per_pL * volume_pL * mrna * (0.15 + 0.85 * charged_trna)
+    return (made - copies) * LN2 / p.asns_half_life_min

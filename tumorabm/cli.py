@@ -1,0 +1,319 @@
+"""The command line. Heavy libraries are imported inside the commands, so that ``--version`` answers at once."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tumorabm.output import Recorder
+
+USER_ERROR = 2
+INTERRUPTED = 130
+FAILED = 1
+_PLAIN_LINES = 10
+_MAX_WIDTH = 160  # of tables that are not shown in a terminal
+
+app = typer.Typer(
+    help="Agent-based simulation of asparagine metabolism in the tumour microenvironment.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line: exit code 2 after a wrong input, 130 after Ctrl-C."""
+    app(prog_name="tumorabm")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from tumorabm.output.provenance import package_version
+
+        print(f"tumorabm {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")],
+    out: Annotated[str | None, typer.Option(help="Run folder; by default runs/<scenario>-s<seed>.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed instead of the scenario's.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a value, e.g. pharmacology.doses=[]."),
+    ] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option(help="Simulate this long: a longer time extends the scenario, a shorter one stops the run early."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default the cores it may use.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the path of the run folder.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the folder --out where it exists.")] = False,
+) -> None:
+    """Run a scenario and write its run folder."""
+    with _Interruption() as interruption, _clear_messages():
+        from tumorabm.output.run_folder import RunFolder
+        from tumorabm.scenario import load_scenario
+
+        overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
+        loaded = load_scenario(scenario, overrides)
+        n_steps = None if hours is None else _whole_steps(hours, loaded.time)
+        if hours is not None and hours > loaded.hours:
+            loaded = load_scenario(scenario, [*overrides, f"hours={hours!r}"])
+        folder = RunFolder(loaded.name, loaded.seed, out=out, force=force)
+        try:
+            path, rows = _simulate(loaded, folder, n_steps, threads, quiet, interruption)
+        except KeyboardInterrupt:
+            where = (
+                f"what was recorded so far is in {_shown(folder.published)}"
+                if folder.published
+                else "nothing was recorded"
+            )
+            _complain(f"interrupted; {where}")
+            raise typer.Exit(INTERRUPTED) from None
+        except FloatingPointError as error:
+            where = f"; what was recorded so far is in {_shown(folder.published)}" if folder.published else ""
+            _complain(f"the run failed: {error}{where}")
+            raise typer.Exit(FAILED) from None
+        finally:
+            folder.discard()
+    if quiet:
+        print(_shown(path))
+    else:
+        _print_result(loaded, rows, path)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a scenario, for editors."""
+    from tumorabm.scenario import Scenario
+
+    print(json.dumps(Scenario.json_schema(), indent=2))
+
+
+@app.command()
+def parameters(
+    perturbations: Annotated[
+        bool, typer.Option("--perturbations", help="Print what can be perturbed instead.")
+    ] = False,
+) -> None:
+    """Print the table of the cell's parameters: value, unit, range, source."""
+    from rich.table import Table
+
+    from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+
+    table = Table(show_edge=False)
+    for heading in (
+        ("name", "parameter", "meaning")
+        if perturbations
+        else ("name", "value", "unit", "range", "tag", "meaning", "source")
+    ):
+        table.add_column(heading, overflow="fold")
+    if perturbations:
+        for name, perturbation in PERTURBATIONS.items():
+            table.add_row(name, perturbation.parameter, perturbation.meaning)
+    else:
+        for name, row in PARAMETERS.items():
+            table.add_row(
+                name, f"{row.value:g}", row.unit, f"{row.low:g} to {row.high:g}", row.tag, row.meaning, row.source
+            )
+    console = _console()
+    console.print(table)
+    if not perturbations:
+        console.print("\ntags: V seen in a source, M remembered and not yet checked, A assumed, D derived")
+
+
+class _Interruption:
+    """Ctrl-C: the first asks the run to stop between two steps, the second stops it at once, later ones are ignored.
+
+    So a run that is stopped once always ends in a state that can be recorded.
+    """
+
+    def __enter__(self) -> _Interruption:
+        self._requested = False
+        self._before = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where one was asked for."""
+        if self._requested:
+            self._stop()
+
+    def _on_signal(self, *_: object) -> None:
+        if self._requested:
+            self._stop()
+        self._requested = True
+        os.write(
+            2, b"\ntumorabm: stopping after this step (press Ctrl-C again to stop at once)\n"
+        )  # print is not reentrant
+
+    @staticmethod
+    def _stop() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+
+class _Progress:
+    """Simulated time, cells by type and time left: a bar in a terminal, else a line for each tenth of the run."""
+
+    def __init__(self, n_steps: int, step_min: float, console: Console) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._n_steps = n_steps
+        self._step_h = step_min / 60.0
+        self._console = console
+        self._step = -1
+        self._timed_from_s = 0.0
+        columns = (BarColumn(30), TextColumn("{task.description}", markup=False))
+        self._bar = Progress(*columns, console=console) if console.is_terminal else None
+        self._task = self._bar.add_task("starting", total=n_steps) if self._bar else None
+
+    def __enter__(self) -> _Progress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def update(self, row: dict[str, float]) -> None:
+        """Show one step more; ``row`` is the last row of the time series."""
+        self._step += 1
+        if self._step == 1:  # the first step may have compiled
+            self._timed_from_s = time.perf_counter()
+        is_tenth = self._step * _PLAIN_LINES // self._n_steps > (self._step - 1) * _PLAIN_LINES // self._n_steps
+        if self._bar:
+            self._bar.update(self._task, completed=self._step, description=self._text(row))
+        elif is_tenth and self._step > 0:
+            self._console.print(self._text(row), soft_wrap=True)
+
+    def _text(self, row: dict[str, float]) -> str:
+        cells = ", ".join(f"{name} {row['live_' + name]:.0f}" for name in _types(row))
+        left = ""
+        if self._step > 1:
+            left_s = (time.perf_counter() - self._timed_from_s) * (self._n_steps - self._step) / (self._step - 1)
+            left = f", {left_s // 60:.0f}:{left_s % 60:02.0f} left"
+        return f"{self._step * self._step_h:.1f} of {self._n_steps * self._step_h:g} h{left}; live: {cells}"
+
+
+def _simulate(scenario, folder, n_steps, threads, quiet, interruption) -> tuple[Path, list[dict[str, float]]]:
+    """Run a scenario into ``folder``; return the final path and the rows of the time series."""
+    from contextlib import nullcontext
+
+    from rich.console import Console
+
+    from tumorabm.model import TumorModel
+    from tumorabm.output.recorder import record_run
+
+    if not quiet:
+        print("starting (the first run on a machine compiles for about half a minute)", file=sys.stderr)
+    model = TumorModel(scenario, rng=scenario.seed, threads=threads)
+    interruption.check()
+    n_steps = n_steps or model.n_steps
+    progress = (
+        None if quiet else _Progress(n_steps, model.step_min, Console(stderr=True, markup=False, highlight=False))
+    )
+    rows: list[dict[str, float]] = []
+
+    def after_step(recorder: Recorder) -> None:
+        nonlocal rows
+        rows = recorder.rows
+        if progress:
+            progress.update(rows[-1])
+        interruption.check()
+
+    with progress or nullcontext():
+        path = record_run(model, scenario, folder, n_steps=n_steps, after_step=after_step)
+    return path, rows
+
+
+def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
+    """Print what became of each type, the main figures, and where the run folder is."""
+    from rich.table import Table
+
+    doses_h = sorted(24.0 * dose.day for dose in scenario.pharmacology.doses)
+    at_dose = [row for row in rows if doses_h and row["time_h"] <= doses_h[0]]
+    dosed = bool(doses_h) and rows[-1]["time_h"] > doses_h[0]
+    table = Table(show_edge=False)
+    table.add_column("live cells")
+    moments = {"start": rows[0], **({"at first dose": at_dose[-1]} if dosed else {}), "end": rows[-1]}
+    for heading in moments:
+        table.add_column(heading, justify="right")
+    for name in _types(rows[-1]):
+        table.add_row(name, *(f"{row['live_' + name]:.0f}" for row in moments.values()))
+    _console().print(table)
+    wall_s = json.loads((path / "run.json").read_text(encoding="utf-8"))["wall_s"]
+    print(f"plasma asparagine, lowest: {min(row['plasma_asparagine_uM'] for row in rows):.3g} µM")
+    print(f"nitrogen ledger, largest relative error: {max(row['ledger_relative_error'] for row in rows):.1e}")
+    print(f"simulated {rows[-1]['time_h']:g} h in {wall_s:.1f} s")
+    print(f"run folder: {_shown(path)}")
+
+
+class _UserError(Exception):
+    """Something that the user can mend; the text is the message."""
+
+
+@contextmanager
+def _clear_messages() -> Iterator[None]:
+    """Turn what the user can mend into one message and exit code 2."""
+    from tumorabm.output.run_folder import OutputError
+    from tumorabm.scenario import ScenarioError
+
+    try:
+        yield
+    except (ScenarioError, OutputError, _UserError) as error:
+        _complain(str(error))
+        raise typer.Exit(USER_ERROR) from None
+
+
+def _whole_steps(hours: float, time_step) -> int:
+    if not (math.isfinite(hours) and time_step.whole_steps(hours)):
+        raise _UserError(f"--hours {hours:g}: expected a positive whole number of steps of {time_step.step_min:g} min")
+    return round(hours * 60.0 / time_step.step_min)
+
+
+def _types(row: dict[str, float]) -> list[str]:
+    return [name.removeprefix("live_") for name in row if name.startswith("live_")]
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _complain(message: str) -> None:
+    print(f"tumorabm: {message}", file=sys.stderr)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, highlight=False, width=_MAX_WIDTH)

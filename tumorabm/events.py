@@ -1,0 +1,50 @@
+"""What happened to whom: doses, divisions and deaths, kept as columns until they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+EVENT_COLUMNS = ("time_h", "event", "uid", "type", "x_um", "y_um", "z_um")
+
+
+class EventLog:
+    """A buffer of events; ``len`` counts those that were not drained."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[float, str, np.ndarray, Sequence[str], np.ndarray]] = []
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(
+        self,
+        time_h: float,
+        event: str,
+        uids: np.ndarray | None = None,
+        types: Sequence[str] = ("",),
+        positions_um: np.ndarray | None = None,
+    ) -> None:
+        """Note ``event`` for cells ``uids`` (n,) at ``positions_um`` (n, 3); without cells, for the whole tissue."""
+        if uids is None:
+            uids, positions_um = np.zeros(1, np.int64), np.full((1, 3), np.nan)
+        if len(uids):
+            self._parts.append((time_h, event, uids.copy(), types, positions_um.copy()))
+            self._length += len(uids)
+
+    def drain(self) -> dict[str, np.ndarray]:
+        """Return all events as columns `EVENT_COLUMNS`, and empty the buffer."""
+        parts, self._parts, self._length = self._parts, [], 0
+        counts = [len(part[2]) for part in parts]
+        positions = np.concatenate([part[4] for part in parts]) if parts else np.empty((0, 3))
+        return {
+            "time_h": np.repeat(np.array([part[0] for part in parts], dtype=float), counts),
+            "event": np.repeat(np.array([part[1] for part in parts], dtype=object), counts),
+            "uid": np.concatenate([part[2] for part in parts]) if parts else np.empty(0, np.int64),
+            "type": np.array([name for part in parts for name in part[3]], dtype=object),
+            "x_um": positions[:, 0],
+            "y_um": positions[:, 1],
+            "z_um": positions[:, 2],
+        }

@@ -1,0 +1,99 @@
+"""The cells and vessels that a run starts with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tumorabm.biology import states as s
+from tumorabm.biology.cell_types import CELL_TYPES
+from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+from tumorabm.fields import Grid
+from tumorabm.scenario import CellGroup, Scenario, Vessels
+
+
+def group_parameters(scenario: Scenario, group: CellGroup) -> dict[str, float]:
+    """Return the values in which a group of cells differs from the solid-tumour cell, perturbations applied."""
+    values = {**CELL_TYPES[group.type].parameters, **group.parameters}
+    for key in ("asns_relative", "asns_sigma", "asns_induction"):
+        if getattr(group, key) is not None:
+            values[key] = getattr(group, key)
+    for perturbations in (scenario.perturbations, group.perturbations):
+        for name, factor in perturbations.items():
+            parameter = PERTURBATIONS[name].parameter
+            values[parameter] = factor * values.get(parameter, PARAMETERS[parameter].value)
+    return values
+
+
+def vessel_positions(vessels: Vessels | None, grid: Grid, generator: np.random.Generator) -> np.ndarray:
+    """Return the positions of the vessels, shape (m, 3), µm: as given, or seeded with the scenario's density."""
+    if not vessels:
+        return np.empty((0, 3))
+    if vessels.positions_um is not None:
+        return _in_space(np.array(vessels.positions_um, dtype=float), grid)
+    size_mm = np.array(grid.size_um[: grid.ndim]) / 1000.0
+    density = vessels.density_per_mm2 if grid.ndim == 2 else vessels.density_per_mm3
+    number = round(density * float(np.prod(size_mm)))
+    return _in_space(generator.random((number, grid.ndim)) * size_mm * 1000.0, grid)
+
+
+def cell_positions(group: CellGroup, grid: Grid, generator: np.random.Generator) -> np.ndarray:
+    """Return the starting positions of a group's cells, shape (n, 3), µm."""
+    if group.positions_um is not None:
+        return _in_space(np.array(group.positions_um, dtype=float).reshape(len(group.positions_um), -1), grid)
+    number = group.count or 0
+    size_um = np.array(grid.size_um[: grid.ndim])
+    if group.placement.shape == "uniform":
+        return _in_space(generator.random((number, grid.ndim)) * size_um, grid)
+    direction = generator.standard_normal((number, grid.ndim))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    distance = group.placement.radius_um * generator.random((number, 1)) ** (1.0 / grid.ndim)
+    return _in_space(np.clip(np.array(group.placement.center_um) + distance * direction, 0.0, size_um), grid)
+
+
+def _in_space(positions_um: np.ndarray, grid: Grid) -> np.ndarray:
+    """Give 2-D positions the middle of the slab as z."""
+    if grid.ndim == 3:
+        return positions_um
+    middle = np.full((len(positions_um), 1), 0.5 * grid.voxel_um)
+    return np.concatenate([positions_um.reshape(-1, 2), middle], axis=1)
+
+
+def founding_states(
+    group: CellGroup, parameters: np.void, number: int, step_min: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return states (n, 14) and basal ASNS expression (n,) of a group's first cells.
+
+    Cells start in the steady state of their type in plasma. Cycling types have the ages of an exponentially growing
+    population, ``B = 1/(1 - u/2)`` [D]; quiescent ones lie in G0/G1. Expression is log-normal.
+    """
+    cell_type = CELL_TYPES[group.type]
+    spread = generator.standard_normal(number)
+    basal = parameters["asns_relative"] * np.exp(parameters["asns_sigma"] * spread)
+    u = generator.random(number)
+    biomass = 1.0 + 0.2 * u if cell_type.quiescent else 1.0 / (1.0 - 0.5 * u)
+
+    rest = cell_type.resting_state
+    volume_pL = parameters["volume_pL"] * biomass
+    expression = basal / cell_type.parameters.get("asns_relative", 1.0)
+    states = np.zeros((number, len(s.METABOLIC_STATES)))
+    for state, key in (
+        (s.ASN, "asparagine_uM"),
+        (s.ASP, "aspartate_uM"),
+        (s.GLN, "glutamine_uM"),
+        (s.GLU, "glutamate_uM"),
+    ):
+        states[:, state] = rest[key] * volume_pL
+    states[:, s.EXCHANGE] = rest["exchange_index"] * s.EXCHANGE_UM_PER_INDEX * volume_pL
+    for state, key in ((s.ER_LOAD, "er_load"), (s.ATF4, "atf4"), (s.MTORC1, "mtorc1")):
+        states[:, state] = rest[key]
+    states[:, s.ASNS_MRNA] = rest["asns_mrna"] * expression
+    states[:, s.ASNS] = rest["asns_copies"] * expression * biomass
+    states[:, s.BIOMASS] = biomass
+    states[:, s.SUBSTEP] = step_min
+    return states, basal
+
+
+def founding_phases(parameters: np.void, biomass: np.ndarray) -> np.ndarray:
+    """Return the cycle phase that fits each cell's biomass, int8 (n,)."""
+    ends = [parameters["g1_end_biomass"], parameters["s_end_biomass"], parameters["g2_end_biomass"]]
+    return np.searchsorted(ends, biomass, side="right").astype(np.int8)

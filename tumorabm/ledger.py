@@ -1,0 +1,61 @@
+"""The nitrogen ledger: every amol that enters, leaves, is converted or sits somewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+NITROGEN_ATOMS = {"asparagine": 2, "glutamine": 2, "aspartate": 1, "glutamate": 1, "ammonia": 1}
+"""Nitrogen atoms of each field that carries accounted nitrogen."""
+
+RESIDUE_NITROGEN = sum(NITROGEN_ATOMS[name] for name in ("asparagine", "glutamine", "aspartate", "glutamate"))
+"""Nitrogen of one residue each of Asn, Asp, Gln and Glu in protein."""
+
+
+@dataclass
+class NitrogenLedger:
+    """Nitrogen of the tissue in amol: pools now, and flows since the start (positive into the tissue).
+
+    Attributes
+    ----------
+    flows
+        Cumulative ``vessels``, ``faces``, ``decay``, ``other_amino_acids`` and ``placed_cells``.
+    initial
+        Pools at the start.
+    debris
+        Nitrogen of bodies that were cleared.
+    """
+
+    flows: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("vessels", "faces", "decay", "other_amino_acids", "placed_cells"), 0.0)
+    )
+    initial: dict[str, float] = field(default_factory=dict)
+    pools: dict[str, float] = field(default_factory=dict)
+    debris: float = 0.0
+
+    def open(self, pools: dict[str, float]) -> None:
+        """Start the account with these pools."""
+        self.initial = dict(pools)
+        self.pools = dict(pools)
+
+    def balance(self, pools: dict[str, float]) -> float:
+        """Set the pools of now and return the relative error: what is there over what should be, minus 1."""
+        self.pools = dict(pools)
+        return self.relative_error
+
+    @property
+    def relative_error(self) -> float:
+        """Magnitude of (pools now - initial pools - flows) over the pools now."""
+        present = sum(self.pools.values()) + self.debris
+        expected = sum(self.initial.values()) + sum(self.flows.values())
+        largest = max(abs(present), abs(expected))
+        return abs(present - expected) / largest if largest > 0.0 else 0.0
+
+    def report(self) -> dict[str, object]:
+        """Return the account as plain numbers for ``ledger.json`` (amol of nitrogen)."""
+        return {
+            "unit": "amol nitrogen",
+            "initial": self.initial,
+            "flows": self.flows,
+            "now": {**self.pools, "debris": self.debris},
+            "relative_error": self.relative_error,
+        }

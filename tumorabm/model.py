@@ -1,0 +1,426 @@
+"""The model: one step, its parts called in the order that `TumorModel.step` lists."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+from mesa import DataCollector
+
+from tumorabm.biology import states as s
+from tumorabm.biology.cell import Outside, advance_cells
+from tumorabm.biology.contact_transfer import asparagine_concentrations, count_receivers, deliver
+from tumorabm.biology.fate import (
+    BECOMES_APOPTOTIC,
+    BECOMES_NECROTIC,
+    DIVIDES,
+    IS_CLEARED,
+    decide_fates,
+    split_states,
+    write_radii,
+    write_speeds,
+)
+from tumorabm.biology.parameters import parameter_table
+from tumorabm.biology.transport import uptake_capacities
+from tumorabm.cells import Block, ColumnModel, Population, attach_layers
+from tumorabm.events import EventLog
+from tumorabm.fields import Field, Grid
+from tumorabm.founding import cell_positions, founding_phases, founding_states, group_parameters, vessel_positions
+from tumorabm.ledger import RESIDUE_NITROGEN, NitrogenLedger
+from tumorabm.mechanics import contacts, crowding, migrate, order_by_voxel, relax, separate_daughters, sum_by_voxel
+from tumorabm.microenvironment import Microenvironment
+from tumorabm.observables import cell_columns, observe
+from tumorabm.pharmacology import Plasma
+from tumorabm.philox import Stream, normal_pairs
+from tumorabm.scenario import Scenario
+from tumorabm.threads import Threads
+
+SORT_EVERY_TICKS = 20
+"""Rows are sorted by voxel this often: cells that lie together in space then lie together in memory."""
+
+BLOCKS = (
+    Block("cell_type", ("cell_type",), np.int16),
+    Block("phase", ("phase",), np.int8),
+    Block("position_um", ("x_um", "y_um", "z_um"), np.float64),
+    Block("polarity", ("polarity_x", "polarity_y", "polarity_z"), np.float64),
+    Block("radius_um", ("radius_um",), np.float64),
+    Block("speed_um_per_min", ("speed_um_per_min",), np.float64),
+    Block("states", s.METABOLIC_STATES, np.float64),
+    Block("signals", s.SIGNALS, np.float64),
+    Block("asns_basal", ("asns_basal",), np.float64),
+    Block("contact_asparagine_amol", ("contact_asparagine_amol",), np.float64),
+    Block("body_age_min", ("body_age_min",), np.float64),
+)
+
+
+class TumorModel(ColumnModel):
+    """A tissue of cells that carry ASNS/ATF4 state and live on diffusing nutrients.
+
+    Parameters
+    ----------
+    scenario
+        What `tumorabm.load_scenario` returns.
+    rng
+        Seed or generator; by default the scenario's seed. The same seed gives the same bits on any number of threads.
+    threads
+        Number of threads; by default the cores that the process may use.
+
+    Attributes
+    ----------
+    population
+        The cells as columns (`tumorabm.cells.Population`); ``agents`` shows them as Mesa agents.
+    fields
+        `tumorabm.fields.Field` by name; ``layers`` shows the same memory as Mesa property layers.
+    plasma
+        What the vessels carry.
+    ledger
+        The nitrogen account.
+    tick, step_min
+        Steps done, and the length of one in min.
+    stages_s
+        Wall seconds spent in each part of the step.
+    """
+
+    scenario: Scenario | None = None  # a plain attribute: Mesa 3.5 has a property of this name for its own Scenario
+
+    def __init__(
+        self, scenario: Scenario, rng: int | np.random.Generator | None = None, threads: int | None = None
+    ) -> None:
+        super().__init__(rng=scenario.seed if rng is None else rng)
+        self.scenario = scenario
+        self.threads = Threads(threads)
+        self.key = int(self.rng.integers(2**63))
+        self.tick = 0
+        self.step_min = scenario.time.step_min
+        self.n_steps = scenario.n_steps
+        self.stages_s: dict[str, float] = {}
+        self.births = self.deaths_apoptosis = self.deaths_necrosis = 0
+        self.well_mixed = scenario.domain.mode == "well_mixed"
+        if self.well_mixed:
+            self.grid = Grid.well_mixed(scenario.domain.volume_um3)
+        else:
+            self.grid = Grid.from_size(scenario.domain.size_um, scenario.domain.voxel_um)
+        self.box_um = np.array(self.grid.size_um)
+        self.vessel_positions_um = vessel_positions(scenario.vessels, self.grid, self._generator(Stream.VESSELS))
+        self.environment = Microenvironment(scenario, self.grid, self.vessel_positions_um, self.threads)
+        self.fields: dict[str, Field] = self.environment.fields
+        self.layers = attach_layers(self, {name: field.concentration_mM for name, field in self.fields.items()})
+        normal = {name: setting.plasma for name, setting in self.environment.settings.items()}
+        self.plasma = Plasma(normal, scenario.pharmacology, self.step_min)
+        self.environment.see_plasma(self.plasma.concentrations)
+
+        self.cell_types = tuple(scenario.cells)
+        self.parameters = parameter_table([group_parameters(scenario, group) for group in scenario.cells.values()])
+        self.population = Population(self, BLOCKS)
+        self.events = EventLog()
+        self._crowding = np.zeros(self.grid.shape)
+        self._found_cells()
+        self._look_around()
+        self.environment.start_from_steady_state(self._uptake_by_voxel())
+        self.ledger = NitrogenLedger()
+        self.ledger.open(self._nitrogen_amol())
+        self.datacollector = DataCollector(model_reporters={"observation": TumorModel.observe})
+        self._collect()
+
+    # ---------------------------------------------------------------- the step
+
+    def step(self) -> None:
+        """Advance the tissue by one step.
+
+        Drugs and plasma -> fields with uptake -> metabolism and stress -> fate (cycle, death, state) -> births and
+        deaths -> motion -> ordinary Mesa agents -> record.
+        """
+        with self._stage("plasma"):
+            self._dose_and_advance_plasma()
+        with self._stage("fields"):
+            self._advance_fields()
+        with self._stage("metabolism"):
+            self._advance_metabolism()
+        with self._stage("fate"):
+            fate = self._decide_fates()
+        with self._stage("births_deaths"):
+            self._divide_and_bury(fate)
+        with self._stage("motion"):
+            self._move()
+        self.step_ordinary_agents()
+        self.tick += 1
+        with self._stage("record"):
+            self._collect()
+        self.running = self.tick < self.n_steps
+
+    def run(self, hours: float | None = None) -> TumorModel:
+        """Advance by ``hours``, or to the end of the scenario; return the model."""
+        last = self.n_steps if hours is None else self.tick + round(hours * 60.0 / self.step_min)
+        while self.tick < last:
+            self.step()
+        return self
+
+    @property
+    def time_min(self) -> float:
+        """Simulated time, min."""
+        return self.tick * self.step_min
+
+    @property
+    def time_h(self) -> float:
+        """Simulated time, h."""
+        return self.time_min / 60.0
+
+    def timeseries(self) -> pd.DataFrame:
+        """Return what was observed so far, a row at a time; see `observe`."""
+        return pd.DataFrame(self.datacollector.model_vars["observation"])
+
+    def observe(self) -> dict[str, float]:
+        """Return one row of the time series for now; the ledger is balanced for it."""
+        self.ledger.balance(self._nitrogen_amol())
+        return observe(self)
+
+    def cell_columns(self) -> dict[str, np.ndarray]:
+        """Return the table of all cells for now."""
+        return cell_columns(self)
+
+    def drain_events(self) -> dict[str, np.ndarray]:
+        """Return the events since the last call, as columns, and forget them."""
+        return self.events.drain()
+
+    # ------------------------------------------------------- parts of the step
+
+    def _dose_and_advance_plasma(self) -> None:
+        for dose in self.plasma.doses_at(self.tick):
+            self.plasma.give(dose)
+            self.events.add(self.time_h, "dose")
+        self.plasma.advance(self.step_min)
+        self.environment.see_plasma(self.plasma.concentrations)
+
+    def _advance_fields(self) -> None:
+        if self.tick % SORT_EVERY_TICKS == 0:
+            self._sort_rows()
+        self._look_around()
+        flows = self.environment.advance(self.step_min, self._uptake_by_voxel(), self.plasma.enzyme_constants())
+        for name, amount in flows.items():
+            self.ledger.flows[name] += amount
+
+    def _advance_metabolism(self) -> None:
+        data, n = self.population.data, self.population.size
+        states, signals = self.population.block("states"), self.population.block("signals")
+        cell_type, phase = data["cell_type"], data["phase"]
+        receivers, receivers_asparagine = np.zeros(n), np.zeros(n)
+        touching = self._find_receivers(receivers, receivers_asparagine)
+        efflux, donated, transaminated = np.empty((n, len(s.EFFLUXES))), np.empty(n), np.empty(n)
+        self.threads.over_rows(
+            advance_cells, n, self.step_min, self.parameters, cell_type, phase, self._voxel, data["asns_basal"],
+            self._outside(), self._capacities, data["contact_asparagine_amol"], receivers, receivers_asparagine,
+            states, signals, efflux, donated, transaminated,
+        )  # fmt: skip
+        self._check_finite(donated)
+        self.ledger.flows["other_amino_acids"] += float(transaminated.sum())
+        for column, name in enumerate(s.EFFLUXES):
+            sum_by_voxel(self._order, np.ascontiguousarray(efflux[:, column]), self.environment.pending_amol[name])
+        alive = phase <= s.MITOSIS
+        data["contact_asparagine_amol"][alive] = 0.0  # used up by the step; what a dead cell was given stays with it
+        if touching is not None:
+            received = np.empty(n)
+            self.threads.over_rows(
+                deliver, n, cell_type, phase, *touching, receivers, receivers_asparagine, donated, received
+            )
+            data["contact_asparagine_amol"][...] += received
+
+    def _decide_fates(self) -> np.ndarray:
+        data, n = self.population.data, self.population.size
+        fate = np.empty(n, np.int8)
+        oxygen = self.fields["oxygen"].concentration_mM.ravel()
+        self.threads.over_rows(
+            decide_fates, n, self.step_min, self.key, self.tick, self.parameters, data["cell_type"], data["phase"],
+            self._voxel, data["uid"], oxygen, self.population.block("states"), self.population.block("signals"),
+            data["body_age_min"], fate,
+        )  # fmt: skip
+        return fate
+
+    def _divide_and_bury(self, fate: np.ndarray) -> None:
+        apoptotic, necrotic = np.flatnonzero(fate == BECOMES_APOPTOTIC), np.flatnonzero(fate == BECOMES_NECROTIC)
+        self.deaths_apoptosis += len(apoptotic)
+        self.deaths_necrosis += len(necrotic)
+        self._log("apoptosis", apoptotic)
+        self._log("necrosis", necrotic)
+        parents = np.flatnonzero(fate == DIVIDES)
+        parents = parents[np.argsort(self.population.data["uid"][parents])]  # daughters are numbered in this order
+        if len(parents):
+            self._divide(parents)
+        cleared = np.flatnonzero(fate == IS_CLEARED)
+        if len(cleared):
+            self.ledger.debris += self._nitrogen_of_cells(cleared)
+            self.population.bury(cleared)
+
+    def _divide(self, parents: np.ndarray) -> None:
+        self._log("division", parents)
+        self.births += len(parents)
+        daughters = self.population.divide(parents)
+        data = self.population.data
+        parameters = self.parameters[data["cell_type"][parents]]
+        first, second = normal_pairs(self.key, data["uid"][daughters], self.tick, Stream.DRIFT).T
+        share = np.clip(0.5 + 0.5 * parameters["division_asymmetry"] * first, 0.3, 0.7)
+        split_states(daughters.start, parents, share, self.population.block("states"))
+        contact = data["contact_asparagine_amol"]
+        contact[daughters] = share * contact[parents]
+        contact[parents] -= contact[daughters]
+        data["phase"][parents] = data["phase"][daughters] = s.G1
+        data["asns_basal"][daughters] *= np.exp(parameters["asns_drift"] * second)
+        of_parents = normal_pairs(self.key, data["uid"][parents], self.tick, Stream.DRIFT)[:, 0]
+        data["asns_basal"][parents] *= np.exp(parameters["asns_drift"] * of_parents)
+        if not self.well_mixed:
+            separate_daughters(
+                self.population.block("position_um"), parents, daughters.start, data["radius_um"], data["uid"],
+                self.box_um, self.grid.ndim, self.key, self.tick,
+            )  # fmt: skip
+
+    def _move(self) -> None:
+        data, n = self.population.data, self.population.size
+        self._update_shapes()
+        if self.well_mixed or n == 0:
+            return
+        self.threads.over_rows(
+            write_speeds, n, self.parameters, data["cell_type"], data["phase"],
+            np.ascontiguousarray(data["emt"]), data["speed_um_per_min"],
+        )  # fmt: skip
+        persistence = self.parameters["persistence_min"][data["cell_type"]]
+        positions, uids = self.population.block("position_um"), data["uid"]
+        migrate(
+            positions, self.population.block("polarity"), data["speed_um_per_min"], persistence, np.zeros(n),
+            np.zeros((n, 3)), uids, self.box_um, self.grid.ndim, self.step_min, self.key, self.tick, self.threads,
+        )  # fmt: skip
+        if self.scenario.mechanics.enabled:
+            self._relax(self.step_min)
+
+    def _collect(self) -> None:
+        """Let Mesa's collector observe where a row of the time series is due."""
+        every = round(self.scenario.output.timeseries_every_h * 60.0 / self.step_min)
+        if self.tick % every == 0 or self.tick == self.n_steps:
+            self.datacollector.collect(self)
+
+    # ----------------------------------------------------------------- helpers
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.stages_s[name] = self.stages_s.get(name, 0.0) + time.perf_counter() - start
+
+    def _generator(self, stream: Stream, index: int = 0) -> np.random.Generator:
+        """Return a generator of its own for one use, so that one group's size does not change another group."""
+        return np.random.Generator(np.random.PCG64([self.key, int(stream), index]))
+
+    def _found_cells(self) -> None:
+        for index, group in enumerate(self.scenario.cells.values()):
+            parameters = self.parameters[index]
+            positions = cell_positions(group, self.grid, self._generator(Stream.PLACEMENT, index))
+            states, basal = founding_states(
+                group, parameters, len(positions), self.step_min, self._generator(Stream.EXPRESSION, index)
+            )
+            self.population.append(
+                len(positions),
+                cell_type=index,
+                phase=founding_phases(parameters, states[:, s.BIOMASS]),
+                position_um=positions,
+                states=states,
+                asns_basal=basal,
+            )
+        self._update_shapes()
+        if not self.well_mixed and self.population.size and self.scenario.mechanics.enabled:
+            self._relax(dt_min=60.0)
+
+    def _relax(self, dt_min: float) -> None:
+        data, mechanics = self.population.data, self.scenario.mechanics
+        relax(
+            self.population.block("position_um"), data["radius_um"], self.parameters["adhesion"][data["cell_type"]],
+            data["uid"], self.box_um, self.grid.ndim, dt_min, self.threads,
+            rate_per_min=mechanics.relaxation_rate_per_min, tolerance=mechanics.tolerance,
+        )  # fmt: skip
+
+    def _update_shapes(self) -> None:
+        data = self.population.data
+        self.threads.over_rows(
+            write_radii, self.population.size, self.parameters, data["cell_type"], data["phase"], data["body_age_min"],
+            data["biomass"], data["radius_um"],
+        )  # fmt: skip
+
+    def _sort_rows(self) -> None:
+        order = order_by_voxel(
+            self.grid.voxel_index(self.population.block("position_um")), self.population.data["uid"], self.grid.n_voxels
+        )
+        self.population.reorder(order.row)
+
+    def _look_around(self) -> None:
+        """Note where each cell lies, how crowded it is there, and the greatest uptake of each cell."""
+        data, n = self.population.data, self.population.size
+        self._voxel = self.grid.voxel_index(self.population.block("position_um"))
+        self._order = order_by_voxel(self._voxel, data["uid"], self.grid.n_voxels)
+        if not self.well_mixed:
+            crowding(self._order, data["radius_um"], self.grid.voxel_um, self._crowding)
+        self._capacities = np.empty((n, len(s.UPTAKES)))
+        self.threads.over_rows(
+            uptake_capacities, n, self.parameters, data["cell_type"], data["phase"], self._voxel,
+            self.population.block("states"), self._outside(), self._capacities,
+        )  # fmt: skip
+
+    def _outside(self) -> Outside:
+        field = lambda name: self.fields[name].concentration_mM.ravel()  # noqa: E731
+        return Outside(
+            field("oxygen"), field("glucose"), field("ammonia"), field("exchange_amino_acids"), self._crowding.ravel(),
+            self.environment.saturation_min,
+        )  # fmt: skip
+
+    def _uptake_by_voxel(self) -> np.ndarray:
+        total = np.empty((len(s.UPTAKES), self.grid.n_voxels))
+        for column in range(len(s.UPTAKES)):
+            sum_by_voxel(self._order, np.ascontiguousarray(self._capacities[:, column]), total[column])
+        return total
+
+    def _find_receivers(
+        self, receivers: np.ndarray, receivers_asparagine: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Fill in to whom donors give; return lists of touching cells and everyone's Asn, or None without donors."""
+        if self.well_mixed or not np.any(self.parameters["contact_transfer_pL_per_min"] > 0.0):
+            return None
+        data, n = self.population.data, self.population.size
+        start, touching = contacts(self.population.block("position_um"), data["radius_um"], data["uid"], self.threads)
+        asparagine_uM = np.empty(n)
+        self.threads.over_rows(
+            asparagine_concentrations, n, self.parameters, data["cell_type"], self.population.block("states"),
+            asparagine_uM,
+        )  # fmt: skip
+        self.threads.over_rows(
+            count_receivers, n, self.parameters, data["cell_type"], data["phase"], start, touching, asparagine_uM,
+            receivers, receivers_asparagine,
+        )  # fmt: skip
+        return start, touching, asparagine_uM
+
+    def _check_finite(self, donated: np.ndarray) -> None:
+        failed = np.flatnonzero(np.isnan(donated))
+        if len(failed):
+            row = int(failed[0])
+            data = self.population.data
+            raise FloatingPointError(
+                f"the metabolism of cell {data['uid'][row]} ({self.cell_types[data['cell_type'][row]]}) at "
+                f"({data['x_um'][row]:.0f}, {data['y_um'][row]:.0f}) µm has no valid state after {self.time_h:.1f} h"
+            )
+
+    def _log(self, event: str, rows: np.ndarray) -> None:
+        data = self.population.data
+        self.events.add(
+            self.time_h, event, data["uid"][rows], [self.cell_types[i] for i in data["cell_type"][rows]],
+            self.population.block("position_um")[rows],
+        )  # fmt: skip
+
+    def _nitrogen_of_cells(self, rows: slice | np.ndarray) -> float:
+        """Nitrogen of free pools, nucleotides, protein and Asn received by contact of these rows (amol)."""
+        states = self.population.block("states")[rows]
+        residues = self.parameters["protein_residues_amol"][self.population.data["cell_type"][rows]]
+        free = 2.0 * states[:, s.ASN] + 2.0 * states[:, s.GLN] + states[:, s.ASP] + states[:, s.GLU]
+        protein = RESIDUE_NITROGEN * residues * states[:, s.BIOMASS]
+        contact = 2.0 * self.population.data["contact_asparagine_amol"][rows]
+        return float((free + protein + contact + states[:, s.NUCLEOTIDE_N]).sum())
+
+    def _nitrogen_amol(self) -> dict[str, float]:
+        return {**self.environment.nitrogen_amol(), "cells": self._nitrogen_of_cells(slice(None))}

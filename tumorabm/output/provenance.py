@@ -1,0 +1,59 @@
+"""How a result was made: versions, commit, host, memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def package_version() -> str:
+    """Return the version of tumorabm as installed."""
+    try:
+        return version("tumorabm")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def code_version() -> str:
+    """Return the git commit of the checkout that holds this package, with ``-dirty`` where files were changed.
+
+    Outside a checkout of tumorabm itself (an installed copy inside some other repository, say) it is the version.
+    """
+    if not (_PACKAGE.parent / ".git").exists():
+        return package_version()
+    command = ["git", "-C", str(_PACKAGE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return package_version()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on, by the keys of run.json."""
+    return {
+        "package_version": package_version(),
+        "code_version": code_version(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("mesa", "numba", "numpy")},
+    }
+
+
+def host() -> dict[str, object]:
+    """Return what matters of the machine: operating system, processor architecture, number of processors."""
+    return {"system": platform.platform(), "architecture": platform.machine(), "processors": os.cpu_count()}
+
+
+def peak_rss_mb() -> float | None:
+    """Return the largest resident memory of this process so far, in MB (None on Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # bytes on macOS, KiB elsewhere

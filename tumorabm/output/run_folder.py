@@ -1,0 +1,210 @@
+"""The folder of one run: written under a hidden name beside its place, and renamed when it is complete."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESERVE_BYTES = 1_000_000
+"""Room kept free while a run is recorded, so that its last small files can be written on a disk that fills up."""
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "no permission to write there",
+    errno.EPERM: "no permission to write there",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOTDIR: "a part of this path is a file, not a folder",
+    errno.EEXIST: "a part of this path is a file, not a folder",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+class OutputError(Exception):
+    """A run folder cannot be written; the text is one message for the user."""
+
+
+def reason(error: OSError) -> str:
+    """Return in plain words why a file could not be written."""
+    return _REASONS.get(error.errno or 0) or error.strerror or str(error)
+
+
+def require_space(folder: Path, n_bytes: int) -> None:
+    """Raise OSError (ENOSPC) unless ``folder``'s disk holds ``n_bytes`` more beside the reserve.
+
+    A Parquet file whose row group was cut off by a full disk cannot be closed and loses all earlier ones too, so the
+    room is looked at before.
+    """
+    usage = shutil.disk_usage(folder)
+    if usage.total > 0 and usage.free < n_bytes + RESERVE_BYTES:  # some network file systems report a total of 0
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+class RunFolder:
+    """The place of a run's files.
+
+    Parameters
+    ----------
+    scenario
+        Name of the scenario.
+    seed
+        Seed of the run.
+    out
+        Folder that the user asked for. By default ``runs/<scenario>-s<seed>`` below the current folder, with -2, -3
+        appended where that exists.
+    force
+        Replace ``out`` where it exists. The old folder stays until the new one is complete; it is then deleted if it
+        is a run folder, else kept beside under a name that ends in ``.replaced``.
+
+    Attributes
+    ----------
+    path
+        The hidden folder to write to, until `publish` renames it.
+    published
+        The final path, or None before `publish`.
+    started
+        When this object was made.
+
+    Raises
+    ------
+    OutputError
+        The folder exists (without ``force``) or cannot be written.
+    """
+
+    def __init__(self, scenario: str, seed: int, *, out: Path | str | None = None, force: bool = False) -> None:
+        self.started = datetime.now(UTC)
+        self.published: Path | None = None
+        self._force = force
+        self._chosen_by_user = out is not None
+        self._wanted = Path(out if out is not None else Path("runs") / f"{scenario}-s{seed}")
+        try:
+            self._wanted = self._wanted.resolve()
+            if self._chosen_by_user:
+                self._check_wanted()
+            self._wanted.parent.mkdir(parents=True, exist_ok=True)
+            self.path = self._make_hidden()
+            self._check_writable()
+        except OSError as error:
+            raise OutputError(self._message(reason(error))) from error
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write one text file; nothing is left of it where that fails."""
+        path = self.path / name
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def write_json(self, name: str, content: object) -> None:
+        """Write one JSON file; NumPy numbers are written as plain ones."""
+        self.write_text(name, json.dumps(content, indent=2, default=lambda value: value.item()) + "\n")
+
+    def publish(self) -> Path:
+        """Put all files on the disk for good, give the folder its final name and return that.
+
+        A name that was taken meanwhile is never overwritten without ``force``: -2, -3 is appended to this one.
+        """
+        try:
+            _sync_tree(self.path)
+            if self._force and self._wanted.exists():
+                self._replace()
+                self.published = self._wanted
+            else:
+                self.published = self._rename_to_free_name()
+            _sync(self.published.parent)
+        except OSError as error:
+            raise OutputError(f"{self._message(reason(error))}; what was recorded is in {self.path}") from error
+        self.path = self.published
+        return self.published
+
+    def discard(self) -> None:
+        """Delete the hidden folder."""
+        if self.published is None:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _message(self, why: str) -> str:
+        return f"cannot write the run folder {self._wanted}: {why} (choose another place with --out)"
+
+    def _check_wanted(self) -> None:
+        out = self._wanted
+        if not out.exists():
+            return
+        if not out.is_dir():
+            raise OutputError(f"--out {out} is a file, expected a folder or a new name")
+        if out == Path.cwd() or out in Path.cwd().parents:
+            raise OutputError(f"--out {out} holds the current folder, expected a new name or an earlier run folder")
+        if not self._force and any(out.iterdir()):
+            raise OutputError(f"--out {out} exists and is not empty, expected a new name; --force replaces it")
+
+    def _names(self) -> Iterator[Path]:
+        yield self._wanted
+        for number in itertools.count(2):
+            yield self._wanted.with_name(f"{self._wanted.name}-{number}")
+
+    def _make_hidden(self) -> Path:
+        for name in self._names():
+            if name.exists() and not self._chosen_by_user:
+                continue
+            path = name.with_name(f".{name.name}.partial-{os.getpid()}")
+            try:
+                path.mkdir()
+            except FileExistsError:  # another run of this process is being written there
+                continue
+            return path
+        raise AssertionError("unreachable: the names do not end")
+
+    def _check_writable(self) -> None:
+        try:
+            require_space(self.path, 0)
+            self.write_text("run.json", "{}\n")
+        except OSError:
+            self.discard()
+            raise
+
+    def _rename_to_free_name(self) -> Path:
+        for name in self._names():
+            try:
+                self.path.rename(name)
+            except OSError as error:
+                if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) and name.exists():
+                    continue
+                raise
+            return name
+        raise AssertionError("unreachable: the names do not end")
+
+    def _replace(self) -> None:
+        is_run = (self._wanted / "run.json").is_file() or not any(self._wanted.iterdir())
+        hidden = self._wanted.with_name(f".{self._wanted.name}.old-{os.getpid()}")
+        aside = hidden if is_run else self._wanted.with_name(f"{self._wanted.name}.replaced")
+        if aside.exists():
+            raise OutputError(f"cannot move {self._wanted} aside: {aside} exists; the new run is in {self.path}")
+        self._wanted.rename(aside)
+        try:
+            self.path.rename(self._wanted)
+        except OSError:
+            aside.rename(self._wanted)
+            raise
+        if is_run:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt":  # neither folders nor files opened for reading can be synced there
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,46 @@
+"""One look for all figures: colours that colour-blind readers can tell apart, fixed for each cell type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's colours without yellow, which is too light for lines on white."""
+
+_FIXED = {
+    "blast": "#D55E00",
+    "normal": "#0072B2",
+    "stroma": "#009E73",
+    "tumour": "#CC79A7",
+    "adipocyte": "#E69F00",
+    "apoptosis": "#000000",
+    "necrosis": "#CC79A7",
+}
+DEAD_COLOUR = "#777777"
+SINGLE_COLOUR = "#333333"
+DOSE_COLOUR = "#888888"
+FIELD_COLOURS = ("#FFFFFF", "#9A9A9A")
+"""Lowest and highest concentration under the map's coloured cells."""
+
+SETTINGS = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "savefig.dpi": 130,
+}
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """Return one colour for each name: its fixed one, else the next of the palette that is still free."""
+    names = list(dict.fromkeys(names))
+    taken = {_FIXED[name] for name in names if name in _FIXED}
+    free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
+    others = [name for name in names if name not in _FIXED]
+    return {
+        **{name: free[i % len(free)] for i, name in enumerate(others)},
+        **{n: _FIXED[n] for n in names if n in _FIXED},
+    }

@@ -1,0 +1,204 @@
+"""The picture of one run, drawn from its folder alone."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from tumorabm.biology.states import APOPTOTIC, PHASES
+from tumorabm.output import style
+from tumorabm.output.zarr_store import read_chunk
+from tumorabm.scenario.units import oxygen_mM_to_mmHg
+
+_LONGEST_IN_HOURS = 72.0
+_MIN_ACTIVITY_IU_PER_ML = 1e-4
+_MIN_ASPARAGINE_UM = 1e-3
+_DEAD_PHASES = PHASES[APOPTOTIC:]
+
+
+def draw_summary(folder: Path) -> Path:
+    """Draw ``summary.png`` into a run folder from its time series, last cells, fields and scenario.
+
+    Parameters
+    ----------
+    folder
+        Run folder with scenario.toml, timeseries.parquet, cells.parquet and fields.zarr.
+
+    Returns
+    -------
+    Path
+        The picture.
+    """
+    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    series = pd.read_parquet(folder / "timeseries.parquet")
+    doses_d = [dose["day"] for dose in scenario.get("pharmacology", {}).get("doses", [])]
+    with matplotlib.rc_context(style.SETTINGS):
+        figure = Figure(figsize=(17, 7), layout="constrained")
+        grid = figure.add_gridspec(2, 6)
+        _draw_series([figure.add_subplot(grid[i // 4, i % 4]) for i in range(8)], series, doses_d)
+        _draw_map(figure.add_subplot(grid[:, 4:]), folder)
+        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
+        path = folder / "summary.png"
+        figure.savefig(path, format="png")
+    return path
+
+
+def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -> None:
+    hours = series["time_h"].to_numpy()
+    unit, length_h = ("days", 24.0) if hours[-1] > _LONGEST_IN_HOURS else ("hours", 1.0)
+    times = hours / length_h
+    doses = [24.0 * day / length_h for day in doses_d if 24.0 * day <= hours[-1]]
+    types = [name.removeprefix("live_") for name in series if name.startswith("live_")]
+    by_type = {
+        "live cells": (axes[0], "live_", "cells"),
+        "ASNS": (axes[4], "asns_mean_", "relative to a solid tumour, mean"),
+        "ATF4": (axes[5], "atf4_mean_", "relative level, mean"),
+        "mTORC1": (axes[6], "mtorc1_mean_", "relative activity, mean"),
+    }
+    colours = style.colours(types)
+    for title, (ax, prefix, label) in by_type.items():
+        for name in types:
+            if prefix + name in series:
+                ax.plot(times, series[prefix + name], color=colours[name], label=name)
+        ax.set(title=title, ylabel=label)
+    axes[0].legend(title="cell type")
+    _set_log_where_wide(axes[4])
+
+    activity, asparagine, hypoxia = axes[1], axes[2], axes[7]
+    _draw_log(activity, times, series["plasma_asparaginase_iu_per_mL"], _MIN_ACTIVITY_IU_PER_ML)
+    activity.set(title="asparaginase in plasma", ylabel="activity, IU/mL")
+    _draw_log(asparagine, times, series["plasma_asparagine_uM"], _MIN_ASPARAGINE_UM)
+    asparagine.set(title="asparagine in plasma", ylabel="concentration, µM")
+    hypoxia.plot(times, series["hypoxic_fraction"], color=style.SINGLE_COLOUR)
+    hypoxia.set(title="hypoxic cells", ylabel="fraction of live cells", ylim=(-0.02, 1.02))
+
+    causes = style.colours(["apoptosis", "necrosis"])
+    for cause, colour in causes.items():
+        axes[3].plot(times, series[f"deaths_{cause}"], color=colour, label=cause)
+    axes[3].set(title="deaths since the start", ylabel="cells")
+    axes[3].set_ylim(top=max(1.0, axes[3].get_ylim()[1]))
+    axes[3].legend(title="cause")
+    for ax in (axes[0], axes[3], axes[5], axes[6]):
+        ax.set_ylim(bottom=0.0)
+    for ax in axes:
+        ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1e-3)))
+        for dose in doses:
+            ax.axvline(dose, color=style.DOSE_COLOUR, linestyle=":", linewidth=1.2)
+    if doses:
+        activity.annotate(
+            "dose",
+            (doses[0], 1.0),
+            (3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color=style.DOSE_COLOUR,
+        )
+
+
+def _draw_log(ax: Axes, times: np.ndarray, values: pd.Series, smallest: float) -> None:
+    """Draw on a logarithmic axis; values below ``smallest`` lie on the lower edge."""
+    ax.plot(times, values.clip(lower=smallest), color=style.SINGLE_COLOUR)
+    ax.set_yscale("log")
+    ax.set_ylim(smallest, max(2.0 * values.max(), 100.0 * smallest))
+
+
+def _set_log_where_wide(ax: Axes) -> None:
+    values = np.concatenate([line.get_ydata() for line in ax.lines]) if ax.lines else np.ones(1)
+    positive = values[values > 0.0]
+    if positive.size and positive.max() > 30.0 * positive.min():
+        ax.set_yscale("log")
+
+
+def _draw_map(ax: Axes, folder: Path) -> None:
+    ax.set_axis_off()
+    store = folder / "fields.zarr"
+    x_um, y_um = read_chunk(store, "x_um"), read_chunk(store, "y_um")
+    if min(x_um.size, y_um.size) < 2:
+        ax.text(0.5, 0.5, "well-mixed: no map", ha="center", transform=ax.transAxes)
+        return
+    voxel_um = x_um[1] - x_um[0]
+    width_um, height_um = x_um.size * voxel_um, y_um.size * voxel_um
+    name, values, unit = _field_to_show(store)
+    cells = _last_cells(folder / "cells.parquet")
+    where = ""
+    if values.ndim == 3:
+        middle_um = values.shape[0] * voxel_um / 2.0
+        cells = cells[np.abs(cells["z_um"] - middle_um) < cells["radius_um"]]
+        values = values[values.shape[0] // 2]
+        where = ", middle slice"
+    image = ax.imshow(
+        values,
+        origin="lower",
+        extent=(0.0, width_um, 0.0, height_um),
+        cmap=LinearSegmentedColormap.from_list("field", style.FIELD_COLOURS),
+        vmin=0.0,
+        vmax=max(values.max(), 1e-9),
+    )
+    ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit}", shrink=0.6)
+    ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
+    _draw_cells(ax, cells)
+    _draw_scale_bar(ax, width_um, height_um)
+    days = read_chunk(store, "time_h")[-1] / 24.0
+    ax.set(
+        title=f"cells and {name} on day {days:.1f}{where}", xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um)
+    )
+
+
+def _draw_cells(ax: Axes, cells: pd.DataFrame) -> None:
+    dead = cells["phase"].isin(_DEAD_PHASES)
+    groups = {name: cells[~dead & (cells["type"] == name)] for name in cells["type"].cat.categories}
+    colours = style.colours(groups) | {"dead": style.DEAD_COLOUR}
+    for name, group in (groups | {"dead": cells[dead]}).items():
+        if len(group) == 0:
+            continue
+        width_um = 2.0 * group["radius_um"].to_numpy()
+        circles = EllipseCollection(
+            width_um,
+            width_um,
+            np.zeros(len(group)),
+            units="xy",
+            offsets=group[["x_um", "y_um"]].to_numpy(),
+            offset_transform=ax.transData,
+            facecolors=colours[name],
+            edgecolors="white",
+            linewidths=0.2,
+        )
+        ax.add_collection(circles)
+        ax.scatter([], [], color=colours[name], label=f"{name} ({len(group)})")
+    if len(cells):
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4)
+
+
+def _draw_scale_bar(ax: Axes, width_um: float, height_um: float) -> None:
+    """Draw a bar below the map, the longest of 1, 2, 5 times a power of ten within a quarter of the width."""
+    decade = 10.0 ** np.floor(np.log10(width_um / 4.0))
+    length_um = max(factor * decade for factor in (1, 2, 5) if factor * decade <= width_um / 4.0)
+    y_um = -0.03 * height_um
+    ax.plot([0.0, length_um], [y_um, y_um], color="black", linewidth=3, solid_capstyle="butt")
+    ax.text(1.1 * length_um, y_um, f"{length_um:g} µm", va="center")
+
+
+def _field_to_show(store: Path) -> tuple[str, np.ndarray, str]:
+    name = "asparagine" if (store / "asparagine").exists() else "oxygen"
+    last = json.loads((store / name / ".zarray").read_text())["shape"][0] - 1
+    values_mM = read_chunk(store, name, last)[0]
+    return (name, values_mM * 1e3, "µM") if name == "asparagine" else (name, oxygen_mM_to_mmHg(values_mM), "mmHg")
+
+
+def _last_cells(path: Path) -> pd.DataFrame:
+    with pq.ParquetFile(path) as file:
+        names = ["type", "phase", "x_um", "y_um", "z_um", "radius_um"]
+        return file.read_row_group(file.num_row_groups - 1, columns=names).to_pandas()

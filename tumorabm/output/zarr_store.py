@@ -1,0 +1,119 @@
+"""Concentration fields over time as a chunked array on disk, in zarr format 2.
+
+The format is a folder: JSON beside one zlib-compressed file per chunk. It is written here directly, so that a run needs
+no further library, and opens with ``xarray.open_zarr(folder)``. Specification: zarr storage format, version 2.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+_COORDINATES = "time_h z_um y_um x_um"
+_COMPRESSION_LEVEL = 1
+
+
+class FieldStore:
+    """Writer of one zarr group with an array ``(time, [z,] y, x)`` for each field, one chunk a snapshot.
+
+    Until `close` is called the chunks have no description and the folder does not open as a zarr group.
+
+    Parameters
+    ----------
+    path
+        Folder to be made.
+    shape
+        Shape (nz, ny, nx) of the grid; the axis z is left out where nz = 1.
+    voxel_um
+        Edge of a voxel, µm.
+    units
+        Unit of each field, by its name; these are the fields that each snapshot must bring.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], voxel_um: float, units: Mapping[str, str]) -> None:
+        self.path = path
+        self.times_h: list[float] = []
+        self._units = dict(units)
+        self._axes = ["z", "y", "x"][-(3 if shape[0] > 1 else 2) :]
+        self._shape = list(shape)[-len(self._axes) :]
+        self._voxel_um = voxel_um
+        self._metadata: dict[str, object] = {}
+        for name in self._units:
+            (path / name).mkdir(parents=True)
+
+    def append(self, time_h: float, concentrations: Mapping[str, np.ndarray]) -> None:
+        """Write one snapshot: an array (nz, ny, nx) for each field. A snapshot that does not fit leaves nothing."""
+        index = ".".join([str(len(self.times_h)), *["0"] * len(self._shape)])
+        try:
+            for name in self._units:
+                _write_chunk(self.path / name / index, concentrations[name])
+        except OSError:
+            for name in self._units:
+                (self.path / name / index).unlink(missing_ok=True)
+            raise
+        self.times_h.append(time_h)
+
+    def close(self, vessels_um: np.ndarray) -> None:
+        """Write the coordinates, the vessels' positions (m, 3) in µm, and all descriptions."""
+        coordinates = _COORDINATES if "z" in self._axes else _COORDINATES.replace("z_um ", "")
+        for name, unit in self._units.items():
+            shape = [len(self.times_h), *self._shape]
+            attributes = {"units": unit, "coordinates": coordinates}
+            self._describe(name, shape, [1, *self._shape], ["time", *self._axes], attributes)
+        self._write_whole("time_h", np.array(self.times_h), ["time"], {"units": "h"})
+        for axis, length in zip(self._axes, self._shape, strict=True):
+            centres_um = (np.arange(length) + 0.5) * self._voxel_um
+            self._write_whole(f"{axis}_um", centres_um, [axis], {"units": "um"})
+        self._write_whole("vessel_position_um", vessels_um, ["vessel", "xyz"], {"units": "um"})
+        self._metadata[".zgroup"] = {"zarr_format": 2}
+        self._metadata[".zattrs"] = {"title": "concentrations at the centres of the voxels"}
+        for name, content in self._metadata.items():
+            _write_json(self.path / name, content)
+        _write_json(self.path / ".zmetadata", {"zarr_consolidated_format": 1, "metadata": self._metadata})
+
+    def _write_whole(self, name: str, values: np.ndarray, dimensions: list[str], attributes: dict) -> None:
+        (self.path / name).mkdir()
+        if values.size:
+            _write_chunk(self.path / name / ".".join("0" * values.ndim), values)
+        self._describe(name, list(values.shape), [max(n, 1) for n in values.shape], dimensions, attributes)
+
+    def _describe(
+        self, name: str, shape: list[int], chunks: list[int], dimensions: list[str], attributes: dict
+    ) -> None:
+        self._metadata[f"{name}/.zarray"] = {
+            "zarr_format": 2,
+            "shape": shape,
+            "chunks": chunks,
+            "dtype": "<f8",
+            "order": "C",
+            "fill_value": "NaN",
+            "filters": None,
+            "compressor": {"id": "zlib", "level": _COMPRESSION_LEVEL},
+        }
+        self._metadata[f"{name}/.zattrs"] = {"_ARRAY_DIMENSIONS": dimensions, **attributes}
+
+
+def read_chunk(store: Path, name: str, index: int = 0) -> np.ndarray:
+    """Return chunk ``index`` along the first axis of an array that `FieldStore` wrote.
+
+    For a field this is the snapshot ``index``, of shape (1, [nz,] ny, nx); the other arrays have one chunk.
+    """
+    description = json.loads((store / name / ".zarray").read_text())
+    key = ".".join([str(index), *["0"] * (len(description["chunks"]) - 1)])
+    path = store / name / key
+    if not path.exists():
+        return np.full(description["shape"], np.nan)
+    values = np.frombuffer(zlib.decompress(path.read_bytes()), dtype=description["dtype"])
+    return values.reshape(description["chunks"])
+
+
+def _write_chunk(path: Path, values: np.ndarray) -> None:
+    path.write_bytes(zlib.compress(np.ascontiguousarray(values, dtype="<f8"), _COMPRESSION_LEVEL))
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1))
