@@ -1,0 +1,6 @@
+"""The diffusion grid: geometry, boundaries, vessels, and the implicit solver."""
+
+from tumorabm.fields.field import FACES, Exchange, Field
+from tumorabm.fields.grid import Grid
+
+__all__ = ["FACES", "Exchange", "Field", "Grid"]
