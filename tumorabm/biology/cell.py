@@ -2,8 +2,8 @@
 
 The integrator is the two-stage Rosenbrock-W method ROS2 (Verwer et al., SIAM J. Sci. Comput. 20:1456, 1999), order 2
 with any approximate Jacobian, L-stable for ``gamma = 1 - 1/sqrt 2``, with the embedded order-1 solution as error
-estimate and the sub-step kept per cell. Asn, Asp, Gln and Glu share an exact 4 x 4 Jacobian; the other states enter
-with their own decay rate. The pools are updated from reaction extents, so nitrogen balances to rounding.
+estimate and the sub-step kept per cell. Asn, Asp, Gln and Glu share a 4 x 4 Jacobian of the reactions' leading
+slopes; the other states enter with their own decay rate. The pools are updated from reaction extents, so nitrogen balances to rounding.
 """
 
 from collections import namedtuple
@@ -76,7 +76,7 @@ Rates = namedtuple(
 
 Slopes = namedtuple(
     "Slopes",
-    "asns_n asns_d asns_q translation_n translation_d translation_q translation_g glutaminase_q fixation_g "
+    "asns_n asns_d asns_q translation_n translation_d translation_q translation_g glutaminase_q "
     "internal_g transaminase_g nucleotide_d nucleotide_q cytosolic_n out_n out_d out_q out_g donation_n",
 )
 """Their derivatives by the amounts of Asn (n), Asp (d), Gln (q), Glu (g), 1/min."""
@@ -111,7 +111,7 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
 
     asns, asns_n, asns_d, asns_q = asns_rate(p, copies, N, D, Q, e.energy)
     glutaminase, glutaminase_q = glutaminase_rate(p, Q, biomass)
-    fixation, fixation_g = fixation_rate(p, e.ammonia, G, e.glutamate_at_start)
+    fixation = fixation_rate(p, e.ammonia, G, e.glutamate_at_start)
     synthetase = synthetase_capacity(p, G, Q, e.energy, biomass)
     internal, internal_g = internal_synthesis_rate(p, G, synthetase, e.ammonia_saturation)
     transaminase, transaminase_g = transaminase_rate(p, G, e.respiration, glutaminase, biomass)
@@ -147,7 +147,6 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
         per_pool * (by_charged * charged_q + by_gate * gate_q),
         per_pool * by_charged * charged_g,
         glutaminase_q * per_volume,
-        fixation_g * per_volume,
         internal_g * per_volume,
         transaminase_g * per_volume,
         nucleotide_d * per_volume,
@@ -210,11 +209,11 @@ def _eliminate(slopes, step, matrix):
     matrix[2, 0] = step * (c.asns_n + c.translation_n)
     matrix[2, 1] = step * (c.asns_d + 2.0 * c.nucleotide_d + c.translation_d)
     matrix[2, 2] = 1.0 + step * (c.glutaminase_q + c.asns_q + 2.0 * c.nucleotide_q + c.translation_q + c.out_q)
-    matrix[2, 3] = -step * (c.fixation_g + c.internal_g - c.translation_g)
+    matrix[2, 3] = -step * (c.internal_g - c.translation_g)
     matrix[3, 0] = -step * (c.asns_n - c.translation_n)
     matrix[3, 1] = -step * (c.asns_d + 2.0 * c.nucleotide_d - c.translation_d)
     matrix[3, 2] = -step * (c.glutaminase_q + c.asns_q + 2.0 * c.nucleotide_q - c.translation_q)
-    matrix[3, 3] = 1.0 + step * (c.transaminase_g + c.fixation_g + 2.0 * c.internal_g + c.translation_g + c.out_g)
+    matrix[3, 3] = 1.0 + step * (c.transaminase_g + 2.0 * c.internal_g + c.translation_g + c.out_g)
     for pivot in range(3):
         for row in range(pivot + 1, 4):
             factor = matrix[row, pivot] / matrix[pivot, pivot]
@@ -244,7 +243,7 @@ def _implicit(r, c, step, n, d, q, g):
         r.translation + step * (c.translation_n * n + c.translation_d * d + c.translation_q * q + c.translation_g * g),
         r.proteolysis,
         r.glutaminase + step * c.glutaminase_q * q,
-        r.fixation + step * c.fixation_g * g,
+        r.fixation,
         r.internal_synthesis + step * c.internal_g * g,
         r.transaminase + step * c.transaminase_g * g,
         r.nucleotide + step * (c.nucleotide_d * d + c.nucleotide_q * q),
@@ -288,7 +287,10 @@ def _share(change, before, after, floor):
 
 @kernel
 def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
-    """Advance one cell by ``dt_min``; return (Asn donated, other-amino-acid N taken up) in amol, or NaN on failure."""
+    """Advance one cell by ``dt_min``; return (Asn donated, other-amino-acid N taken up) in amol, or NaN on failure.
+
+    On failure the cell's row holds sub-steps in part: the caller must stop.
+    """
     n, d, q, g, x = state[s.ASN], state[s.ASP], state[s.GLN], state[s.GLU], state[s.EXCHANGE]
     er_load, atf4, mrna, copies = state[s.ER_LOAD], state[s.ATF4], state[s.ASNS_MRNA], state[s.ASNS]
     mtorc1, death, biomass = state[s.MTORC1], state[s.DEATH], state[s.BIOMASS]
@@ -430,7 +432,7 @@ def advance_cells(
     receivers, receivers_asparagine_uM
         Shape (n,): number of touching cells that a donor gives to, and the sum of their Asn, at the start of the step.
     states, signals
-        Shapes (n, 14) and (n, 5), updated.
+        Shapes (n, 14) and (n, 5), updated; signals but EMT are those at the start of the last sub-step.
     efflux, donated, transaminated
         Outputs in amol: what a cell gave to the fields (n, 6), to its neighbours (n,), and the nitrogen that it took
         from other amino acids (n,). ``donated`` is NaN where the integrator failed.

@@ -93,7 +93,8 @@ CELL_TYPES: dict[str, CellType] = {
     "msc": CellType(
         "mesenchymal stromal cell, about 20 times the blasts' ASNS (Iwamoto 2007 [V])",
         {
-            **_LYMPHOID,
+            "oxygen_import_amol_per_min": 1250.0,  # as translation, about half the solid-tumour cell's
+            "glucose_import_amol_per_min": 2000.0,
             "translation_amol_per_min": 25.0,
             "nucleotide_amol_per_min": 15.0,
             "asns_relative": 0.6,
@@ -111,7 +112,6 @@ CELL_TYPES: dict[str, CellType] = {
     "adipocyte": CellType(
         "brown or beige adipocyte",
         {
-            **_LYMPHOID,
             "translation_amol_per_min": 15.0,
             "nucleotide_amol_per_min": 5.0,
             "asns_relative": 0.1,

@@ -24,18 +24,15 @@ def synthetase_capacity(p, glutamate_uM, glutamine_uM, energy, biomass):
 
 @kernel
 def fixation_rate(p, ammonia_amol_per_min, glutamate_uM, glutamate_at_start_uM):
-    """Glu + NH3 -> Gln with the ammonia that the fields delivered, as long as glutamate lasts.
+    """Glu + NH3 -> Gln with the ammonia that the fields delivered, as long as glutamate lasts (amol/min).
 
     The uptake was set with the glutamate at the start of the step; what a falling glutamate cannot fix goes back
-    to the field. Returns the rate (amol/min) and its derivative by Glu.
+    to the field. The rate is slow against the glutamate pool, so the integrator takes it explicitly: no slope.
     """
     half = p.glutamine_synthetase_km_uM
     at_start = glutamate_at_start_uM / (glutamate_at_start_uM + half)
     now = glutamate_uM / (glutamate_uM + half)
-    if now >= at_start:
-        return ammonia_amol_per_min, 0.0
-    slope = half / ((glutamate_uM + half) * (glutamate_uM + half))
-    return ammonia_amol_per_min * now / at_start, ammonia_amol_per_min * slope / at_start
+    return ammonia_amol_per_min if now >= at_start else ammonia_amol_per_min * now / at_start
 
 
 @kernel

@@ -73,7 +73,7 @@ PARAMETERS: dict[str, Parameter] = {
         0.5, "1", 0.3, 0.7, "A", "a starved cell cannot digest itself wholly", "biomass at which proteolysis ends"
     ),
     # nucleotides
-    "nucleotide_amol_per_min": Parameter(40, "amol/min", 10, 80, "A", _TUNED, "nucleotide synthesis at full mTORC1"),
+    "nucleotide_amol_per_min": Parameter(40, "amol/min", 5, 80, "A", _TUNED, "nucleotide synthesis at full mTORC1"),
     "nucleotide_km_glutamine_uM": Parameter(100, "µM", 30, 300, "A", _TUNED, "Gln for half nucleotide synthesis"),
     "nucleotide_km_aspartate_uM": Parameter(
         12, "µM", 5, 50, "A", _TUNED + " (fact F19)", "Asp for half nucleotide synthesis"
@@ -110,7 +110,7 @@ PARAMETERS: dict[str, Parameter] = {
     # uptake
     "asparagine_import_amol_per_min": Parameter(112, "amol/min", 50, 200, "A", _TUNED, "maximal Asn uptake"),
     "glutamine_import_amol_per_min": Parameter(
-        1000, "amol/min", 300, 2500, "M", "60 fmol/h (20-150) net", "maximal Gln uptake"
+        1000, "amol/min", 250, 2500, "M", "60 fmol/h (20-150) net", "maximal Gln uptake"
     ),
     "aspartate_import_amol_per_min": Parameter(5, "amol/min", 0, 20, "A", _TUNED, "maximal Asp uptake (SLC1A3)"),
     "oxygen_import_amol_per_min": Parameter(
