@@ -12,7 +12,7 @@ from mesa import DataCollector
 
 from tumorabm.biology import states as s
 from tumorabm.biology.cell import Outside, advance_cells
-from tumorabm.biology.contact_transfer import asparagine_concentrations, count_receivers, deliver
+from tumorabm.biology.contact_transfer import count_receivers, deliver
 from tumorabm.biology.fate import (
     BECOMES_APOPTOTIC,
     BECOMES_NECROTIC,
@@ -181,6 +181,11 @@ class TumorModel(ColumnModel):
         """Return the table of all cells for now."""
         return cell_columns(self)
 
+    def touching(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows of all cells that touch any of ``rows`` now, ascending."""
+        self._look_around()
+        return np.unique(self._contacts(rows)[1])
+
     def drain_events(self) -> dict[str, np.ndarray]:
         """Return the events since the last call, as columns, and forget them."""
         return self.events.drain()
@@ -207,7 +212,12 @@ class TumorModel(ColumnModel):
         states, signals = self.population.block("states"), self.population.block("signals")
         cell_type, phase = data["cell_type"], data["phase"]
         receivers, receivers_asparagine = np.zeros(n), np.zeros(n)
-        touching = self._find_receivers(receivers, receivers_asparagine)
+        donors = self._donors()
+        start, touching = self._contacts(donors)
+        excess = np.empty(len(touching))
+        count_receivers(
+            self.parameters, cell_type, phase, states, donors, start, touching, excess, receivers, receivers_asparagine
+        )
         efflux, donated, transaminated = np.empty((n, len(s.EFFLUXES))), np.empty(n), np.empty(n)
         self.threads.over_rows(
             advance_cells, n, self.step_min, self.parameters, cell_type, phase, self._voxel, data["asns_basal"],
@@ -220,12 +230,7 @@ class TumorModel(ColumnModel):
             sum_by_voxel(self._order, np.ascontiguousarray(efflux[:, column]), self.environment.pending_amol[name])
         alive = phase <= s.MITOSIS
         data["contact_asparagine_amol"][alive] = 0.0  # used up by the step; what a dead cell was given stays with it
-        if touching is not None:
-            received = np.empty(n)
-            self.threads.over_rows(
-                deliver, n, cell_type, phase, *touching, receivers, receivers_asparagine, donated, received
-            )
-            data["contact_asparagine_amol"][...] += received
+        deliver(donors, start, touching, excess, donated, data["contact_asparagine_amol"])
 
     def _decide_fates(self) -> np.ndarray:
         data, n = self.population.data, self.population.size
@@ -377,24 +382,21 @@ class TumorModel(ColumnModel):
             sum_by_voxel(self._order, np.ascontiguousarray(self._capacities[:, column]), total[column])
         return total
 
-    def _find_receivers(
-        self, receivers: np.ndarray, receivers_asparagine: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Fill in to whom donors give; return lists of touching cells and everyone's Asn, or None without donors."""
-        if self.well_mixed or not np.any(self.parameters["contact_transfer_pL_per_min"] > 0.0):
-            return None
-        data, n = self.population.data, self.population.size
-        start, touching = contacts(self.population.block("position_um"), data["radius_um"], data["uid"], self.threads)
-        asparagine_uM = np.empty(n)
-        self.threads.over_rows(
-            asparagine_concentrations, n, self.parameters, data["cell_type"], self.population.block("states"),
-            asparagine_uM,
+    def _donors(self) -> np.ndarray:
+        """Return the rows of the live cells that hand Asn to cells they touch, in an order free of that of the rows."""
+        data = self.population.data
+        donates = self.parameters["contact_transfer_pL_per_min"] > 0.0
+        if self.well_mixed or not donates.any():
+            return np.empty(0, np.int64)
+        ordered = self._order.row
+        return ordered[donates[data["cell_type"][ordered]] & (data["phase"][ordered] <= s.MITOSIS)]
+
+    def _contacts(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """List the cells that touch each of ``rows``; see `tumorabm.mechanics.contacts`."""
+        return contacts(
+            rows, self.population.block("position_um"), self.population.data["radius_um"], self._order,
+            self.grid.shape, self.grid.voxel_um,
         )  # fmt: skip
-        self.threads.over_rows(
-            count_receivers, n, self.parameters, data["cell_type"], data["phase"], start, touching, asparagine_uM,
-            receivers, receivers_asparagine,
-        )  # fmt: skip
-        return start, touching, asparagine_uM
 
     def _check_finite(self, donated: np.ndarray) -> None:
         failed = np.flatnonzero(np.isnan(donated))

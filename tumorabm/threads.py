@@ -1,16 +1,18 @@
 """Threads as an option: kernels release the interpreter lock, so plain Python threads run them side by side.
 
-Work is cut into pieces that do not depend on the number of threads, and each piece writes only its own rows, so one
-thread and many give the same bits. No OpenMP: forked workers and the visualisation server stay safe.
+A kernel that is run over pieces of rows computes each row by itself and writes only its own rows, so one thread and
+many give the same bits. No OpenMP: forked workers and the visualisation server stay safe.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-ROWS_PER_PIECE = 1024
+FEWEST_ROWS_PER_PIECE = 256
+"""Fewer rows than this are not worth a thread."""
 
 
 def available_cores() -> int:
@@ -22,7 +24,7 @@ def available_cores() -> int:
 
 
 class Threads:
-    """A small pool of threads.
+    """The calling thread and a small pool beside it.
 
     Parameters
     ----------
@@ -32,19 +34,38 @@ class Threads:
 
     def __init__(self, count: int | None = None) -> None:
         self.count = count or available_cores()
-        self._pool = ThreadPoolExecutor(self.count) if self.count > 1 else None
+        self._pool = ThreadPoolExecutor(self.count - 1) if self.count > 1 else None
 
     def run(self, tasks: Iterable[Callable[[], object]]) -> list:
         """Call each task, side by side where threads allow, and return their results in order."""
-        if self._pool is None:
+        tasks = list(tasks)
+        helpers = min(self.count, len(tasks)) - 1
+        if self._pool is None or helpers < 1:
             return [task() for task in tasks]
-        return [future.result() for future in [self._pool.submit(task) for task in tasks]]
+        results: list = [None] * len(tasks)
+        waiting = deque(range(len(tasks)))
+
+        def work() -> None:
+            while True:
+                try:
+                    place = waiting.popleft()
+                except IndexError:
+                    return
+                results[place] = tasks[place]()
+
+        futures = [self._pool.submit(work) for _ in range(helpers)]
+        try:
+            work()
+        finally:
+            for future in futures:
+                future.result()
+        return results
 
     def over_rows(self, kernel: Callable, n_rows: int, *arguments: object) -> None:
         """Call ``kernel(start, stop, *arguments)`` over pieces that together cover rows ``0..n_rows-1``."""
+        rows = max(-(-n_rows // self.count), FEWEST_ROWS_PER_PIECE)
         self.run(
-            lambda start=start: kernel(start, min(start + ROWS_PER_PIECE, n_rows), *arguments)
-            for start in range(0, n_rows, ROWS_PER_PIECE)
+            lambda start=start: kernel(start, min(start + rows, n_rows), *arguments) for start in range(0, n_rows, rows)
         )
 
     def close(self) -> None:

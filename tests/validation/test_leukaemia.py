@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from tumorabm import TumorModel, load_scenario
-from tumorabm.mechanics import contacts
 
 pytestmark = pytest.mark.slow
 
@@ -90,10 +89,9 @@ def protection(*overrides: str) -> tuple[float, float]:
 def _protection_of_one(*overrides: str) -> tuple[float, float]:
     model = TumorModel(load_scenario(SCENARIO, overrides)).run(hours=DOSE_H)
     data = model.population.data
-    start, neighbour = contacts(model.population.block("position_um"), data["radius_um"], data["uid"], model.threads)
-    stroma = data["cell_type"] == model.cell_types.index("stroma")
+    touched = np.zeros(model.population.size, bool)
+    touched[model.touching(np.flatnonzero(data["cell_type"] == model.cell_types.index("stroma")))] = True
     blast = (data["cell_type"] == model.cell_types.index("blast")) & (data["phase"] < 4)
-    touched = np.array([stroma[neighbour[start[row] : start[row + 1]]].any() for row in range(model.population.size)])
     groups = [set(data["uid"][blast & touched].tolist()), set(data["uid"][blast & ~touched].tolist())]
     model.run(hours=36.0)
     data = model.population.data

@@ -3,7 +3,8 @@
 The integrator is the two-stage Rosenbrock-W method ROS2 (Verwer et al., SIAM J. Sci. Comput. 20:1456, 1999), order 2
 with any approximate Jacobian, L-stable for ``gamma = 1 - 1/sqrt 2``, with the embedded order-1 solution as error
 estimate and the sub-step kept per cell. Asn, Asp, Gln and Glu share a 4 x 4 Jacobian of the reactions' leading
-slopes; the other states enter with their own decay rate. The pools are updated from reaction extents, so nitrogen balances to rounding.
+slopes; the other states enter with their own decay rate. The pools are updated from reaction extents, so nitrogen
+balances to rounding.
 """
 
 from collections import namedtuple

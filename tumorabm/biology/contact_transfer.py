@@ -5,61 +5,54 @@ from tumorabm.kernels import kernel
 
 
 @kernel
-def asparagine_concentrations(start, stop, table, cell_type, states, asparagine_uM):
-    """Write intracellular Asn (µM) of rows ``start..stop-1``."""
-    for row in range(start, stop):
-        asparagine_uM[row] = states[row, ASN] / (table[cell_type[row]].volume_pL * states[row, BIOMASS])
-
-
-@kernel
 def count_receivers(
-    start, stop, table, cell_type, phase, contact_start, contact, asparagine_uM, receivers, receivers_asparagine_uM
+    table, cell_type, phase, states, donors, contact_start, contact, excess_uM, receivers, receivers_asparagine_uM
 ):
-    """For each donor among rows ``start..stop-1``, count the touching live cells of other types that have less Asn.
+    """For each donor, find the touching live cells of other types that have less Asn, and how much less.
 
     Parameters
     ----------
+    table, cell_type, phase, states
+        As in `tumorabm.biology.cell.advance_cells`.
+    donors
+        Shape (k,), rows of the live cells whose type donates.
     contact_start, contact
-        Touching cells as lists: row i touches ``contact[contact_start[i]:contact_start[i + 1]]``.
-    asparagine_uM
-        Shape (n,), intracellular Asn now.
+        Touching cells as lists: ``donors[i]`` touches ``contact[contact_start[i]:contact_start[i + 1]]``.
+    excess_uM
+        Output, shape (m,) as ``contact``: Asn of the donor less that of the other cell, 0 where it does not receive.
     receivers, receivers_asparagine_uM
-        Outputs, shape (n,) float64: their number, and the sum of their Asn (µM). Both 0 for cells that do not donate.
+        Outputs, shape (n,), zero before: for each donor's row the number of receivers and the sum of their Asn (µM).
     """
-    for row in range(start, stop):
-        receivers[row] = 0.0
-        receivers_asparagine_uM[row] = 0.0
-        if phase[row] > MITOSIS or table[cell_type[row]].contact_transfer_pL_per_min == 0.0:
-            continue
-        for k in range(contact_start[row], contact_start[row + 1]):
-            other = contact[k]
-            if _receives(cell_type, phase, asparagine_uM, row, other):
-                receivers[row] += 1.0
-                receivers_asparagine_uM[row] += asparagine_uM[other]
+    for k in range(len(donors)):
+        donor = donors[k]
+        donor_uM = _asparagine_uM(table, cell_type, states, donor)
+        for place in range(contact_start[k], contact_start[k + 1]):
+            other = contact[place]
+            excess_uM[place] = 0.0
+            if phase[other] > MITOSIS or cell_type[other] == cell_type[donor]:
+                continue
+            other_uM = _asparagine_uM(table, cell_type, states, other)
+            if other_uM < donor_uM:
+                excess_uM[place] = donor_uM - other_uM
+                receivers[donor] += 1.0
+                receivers_asparagine_uM[donor] += other_uM
 
 
 @kernel
-def deliver(
-    start, stop, cell_type, phase, contact_start, contact, asparagine_uM, receivers, receivers_asparagine_uM, donated,
-    received,
-):  # fmt: skip
-    """Write into ``received`` what rows ``start..stop-1`` get of their neighbours' ``donated`` Asn (amol, shape (n,)).
+def deliver(donors, contact_start, contact, excess_uM, donated, received):
+    """Add each donor's ``donated`` Asn (amol, shape (n,)) to what its receivers have ``received`` (amol, shape (n,)).
 
-    A donor's amount is shared in proportion to how much less Asn each receiver had at the start of the step.
+    The amount is shared in proportion to how much less Asn each receiver had at the start of the step.
     """
-    for row in range(start, stop):
-        amount = 0.0
-        for k in range(contact_start[row], contact_start[row + 1]):
-            donor = contact[k]
-            if donated[donor] > 0.0 and _receives(cell_type, phase, asparagine_uM, donor, row):
-                excess = receivers[donor] * asparagine_uM[donor] - receivers_asparagine_uM[donor]
-                amount += donated[donor] * (asparagine_uM[donor] - asparagine_uM[row]) / excess
-        received[row] = amount
+    for k in range(len(donors)):
+        total = 0.0
+        for place in range(contact_start[k], contact_start[k + 1]):
+            total += excess_uM[place]
+        if total > 0.0:
+            for place in range(contact_start[k], contact_start[k + 1]):
+                received[contact[place]] += donated[donors[k]] * excess_uM[place] / total
 
 
 @kernel
-def _receives(cell_type, phase, asparagine_uM, donor, other):
-    """Whether ``donor`` gives to ``other``: a live cell of another type with less Asn."""
-    return (
-        phase[other] <= MITOSIS and cell_type[other] != cell_type[donor] and asparagine_uM[other] < asparagine_uM[donor]
-    )
+def _asparagine_uM(table, cell_type, states, row):
+    return states[row, ASN] / (table[cell_type[row]].volume_pL * states[row, BIOMASS])

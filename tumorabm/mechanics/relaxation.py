@@ -35,7 +35,7 @@ ADHESION_RANGE = 1.25
 # times eigenvalue < 2); the first lets two cells, or three in a row, approach rest from one side.
 _LONGEST_STEP = 0.25
 _STEP_TIMES_STIFFNESS = 0.9
-_SKIN_IN_RADII = 0.5
+_SKIN_IN_RADII = 0.8
 _COINCIDENT = 1e-9  # distance over rest distance below which a line of centres has no meaning
 _COINCIDENCE = int(Stream.COINCIDENCE)
 
