@@ -8,13 +8,16 @@ import numpy as np
 
 from tumorabm.biology.parameters import UPTAKE_KM_UM
 from tumorabm.biology.states import EFFLUXES, UPTAKES
-from tumorabm.fields import Exchange, Field, Grid
+from tumorabm.fields import Exchange, Field, Grid, Scratch
 from tumorabm.ledger import NITROGEN_ATOMS
 from tumorabm.scenario import Scenario
 from tumorabm.threads import Threads
 
 VESSEL_REFERENCE_UM = 20.0
 """Voxel edge for which a scenario's vessel exchange is given; the same vessel fills a larger voxel more slowly."""
+
+FIELD_TOLERANCE = 5e-3
+"""Error allowed in a step of a field. Cells and fields are coupled once a step, which is no more exact than that."""
 
 _HYDROLYSIS = {"asparagine": "aspartate", "glutamine": "glutamate"}
 """What the enzyme makes of its two substrates, beside ammonia."""
@@ -51,8 +54,12 @@ class Microenvironment:
         self.settings = {name: scenario.field_settings(name) for name in scenario.field_names}
         per_voxel = np.bincount(grid.voxel_index(vessel_positions_um), minlength=grid.n_voxels).reshape(grid.shape)
         self.fields: dict[str, Field] = {}
+        scratch = Scratch(grid)
         for name, setting in self.settings.items():
-            field = Field(name, grid, setting.diffusion_um2_per_min, setting.decay_per_min, setting.faces)
+            field = Field(
+                name, grid, setting.diffusion_um2_per_min, setting.decay_per_min, setting.faces,
+                tolerance=FIELD_TOLERANCE, scratch=scratch,
+            )  # fmt: skip
             exchange = setting.vessel_exchange_per_min * (VESSEL_REFERENCE_UM / grid.voxel_um) ** 2
             field.vessel_exchange_per_min[...] = exchange * per_voxel
             field.plasma_mM = setting.plasma * setting.plasma_fraction

@@ -2,5 +2,6 @@
 
 from tumorabm.fields.field import FACES, Exchange, Field
 from tumorabm.fields.grid import Grid
+from tumorabm.fields.scratch import Scratch
 
-__all__ = ["FACES", "Exchange", "Field", "Grid"]
+__all__ = ["FACES", "Exchange", "Field", "Grid", "Scratch"]

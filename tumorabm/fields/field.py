@@ -15,12 +15,12 @@ from tumorabm.fields.integrate import (
     OK,
     TINY_MM,
     Terms,
-    Work,
     advance,
     find_bad_value,
     solve_stage,
 )
 from tumorabm.fields.multigrid import build_levels
+from tumorabm.fields.scratch import Scratch
 
 FACES = ("x_low", "x_high", "y_low", "y_high", "z_low", "z_high")
 
@@ -96,6 +96,8 @@ class Field:
     tolerance, floor_mM
         Error allowed in a sub-step: ``tolerance`` times the local concentration (at least times a tenth of the
         largest one), plus ``floor_mM``.
+    scratch
+        Solver memory shared with other fields of the same grid; by default the field has its own.
 
     Attributes
     ----------
@@ -124,6 +126,7 @@ class Field:
         initial_mM: float = 0.0,
         tolerance: float = 5e-4,
         floor_mM: float = 1e-6,
+        scratch: Scratch | None = None,
     ) -> None:
         self.name, self.grid = name, grid
         self.diffusion_um2_per_min = self._number("diffusion_um2_per_min", diffusion_um2_per_min)
@@ -138,14 +141,12 @@ class Field:
         self.plasma_mM = 0.0
         self.vessel_exchange_per_min = np.zeros(grid.shape)
         self._uptake_saturation, self._enzyme_saturation = np.zeros(grid.shape), np.zeros(grid.shape)
-        self._rate, self._none = np.zeros(grid.n_voxels), np.zeros(grid.n_voxels)
+        self._rate = np.zeros(grid.n_voxels)
+        self._scratch = scratch or Scratch(grid)
         self._first_substep_min = math.inf
         dirichlet = tuple((f"{axis}_low" in self.faces, f"{axis}_high" in self.faces) for axis in "zyx")
         self._levels = build_levels(grid.shape, grid.voxel_um, self.diffusion_um2_per_min, dirichlet)
         self._wall, self._wall_inflow = self._walls()
-        on_all_levels, n = int(self._levels.start[-1]), grid.n_voxels
-        sizes = (on_all_levels, on_all_levels, on_all_levels, n, n, max(grid.shape))
-        self._work = Work(*(np.zeros(size) for size in sizes))
 
     def advance(
         self,
@@ -187,21 +188,22 @@ class Field:
             raise ValueError(f"field {self.name}: max_substep_min: expected a number above 0, got {max_substep_min}")
         terms = self._terms(source_mM_per_min, uptake_mM_per_min, uptake_km_mM, enzyme_mM_per_min, enzyme_km_mM)
         totals = np.empty(4)
-        status, voxel, reached, change, substeps, cycles, self._first_substep_min = advance(
-            self._levels,
-            terms,
-            self._work,
-            self._concentration,
-            self._rate,
-            self._uptake_saturation.reshape(-1),
-            self._enzyme_saturation.reshape(-1),
-            totals,
-            dt_min,
-            float(max_substep_min),
-            self._first_substep_min,
-            self.tolerance,
-            self.floor_mM,
-        )
+        with self._scratch.borrow() as work:
+            status, voxel, reached, change, substeps, cycles, self._first_substep_min = advance(
+                self._levels,
+                terms,
+                work,
+                self._concentration,
+                self._rate,
+                self._uptake_saturation.reshape(-1),
+                self._enzyme_saturation.reshape(-1),
+                totals,
+                dt_min,
+                float(max_substep_min),
+                self._first_substep_min,
+                self.tolerance,
+                self.floor_mM,
+            )
         if status != OK:
             self._fail(status, voxel, f"{reached:g} min into a step of {dt_min:g} min", change, totals[3])
         vessels, faces, decayed = (totals[:3] * self.grid.voxel_volume_um3).tolist()
@@ -240,19 +242,14 @@ class Field:
                 f"field {self.name}: no unique steady state: expected decay, vessels, uptake, an enzyme or a Dirichlet "
                 "face, but all faces are closed and there is no sink"
             )
-        self._work.iterate[:] = self._concentration
-        status, _, voxel, change, _ = solve_stage(
-            self._levels,
-            terms,
-            self._work,
-            self._concentration,
-            0.0,
-            0.0,
-            max(self.floor_mM, TINY_MM),
-        )
-        if status != OK:
-            self._fail(status, voxel, "in the steady state", change, 0.0)
-        self._concentration[:] = self._work.iterate
+        with self._scratch.borrow() as work:
+            work.iterate[:] = self._concentration
+            status, _, voxel, change, _ = solve_stage(
+                self._levels, terms, work, self._concentration, 0.0, 0.0, max(self.floor_mM, TINY_MM)
+            )
+            if status != OK:
+                self._fail(status, voxel, "in the steady state", change, 0.0)
+            self._concentration[:] = work.iterate
         self._rate[:] = 0.0
 
     def _terms(
@@ -266,7 +263,7 @@ class Field:
         """Return the checked terms for the kernels."""
         arrays = [self._flat(_CHECKED[1], self.vessel_exchange_per_min)]
         for name, array in zip(_CHECKED[2:], (source, uptake, enzyme), strict=True):
-            arrays.append(self._none if array is None else self._flat(name, array))
+            arrays.append(self._scratch.zeros if array is None else self._flat(name, array))
         which, voxel = find_bad_value(self._concentration, *arrays)
         if which >= 0:
             value = (self._concentration, *arrays)[which][voxel]
