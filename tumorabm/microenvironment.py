@@ -42,7 +42,7 @@ class Microenvironment:
     fields
         `Field` by name.
     saturation_min
-        Shape (7, n_voxels), rows as `tumorabm.biology.states.UPTAKES`: integral of c/(c+km) over the last step (min).
+        Seven arrays (n_voxels,), as `tumorabm.biology.states.UPTAKES`: integral of c/(c+km) over the last step (min).
         A cell took ``capacity * saturation`` from its voxel.
     pending_amol
         What cells gave off in the last step and enters the field during the next: arrays (n_voxels,) by field.
@@ -65,7 +65,7 @@ class Microenvironment:
             field.plasma_mM = setting.plasma * setting.plasma_fraction
             field.concentration_mM[...] = field.plasma_mM if setting.initial is None else setting.initial
             self.fields[name] = field
-        self.saturation_min = np.zeros((len(UPTAKES), grid.n_voxels))
+        self.saturation_min = (np.zeros(grid.n_voxels),) * len(UPTAKES)
         self.pending_amol = {name: np.zeros(grid.n_voxels) for name in EFFLUXES}
         self._hydrolysed: dict[str, np.ndarray] = {}
         # The enzyme is needed by its substrates, and their products by the rest; fields of one wave are independent.
@@ -108,15 +108,18 @@ class Microenvironment:
         """
         flows = dict.fromkeys(("vessels", "faces", "decay"), 0.0)
         self._hydrolysed = {}
+        exchanges: dict[str, Exchange] = {}
         for wave in self._waves:
             tasks = [partial(self._advance_field, name, dt_min, uptake_amol_per_min, enzyme) for name in wave]
             for name, exchange in zip(wave, self.threads.run(tasks), strict=True):
+                exchanges[name] = exchange
                 atoms = NITROGEN_ATOMS.get(name, 0)
                 flows["vessels"] += atoms * exchange.from_vessels_amol
                 flows["faces"] += atoms * exchange.through_faces_amol
                 flows["decay"] -= atoms * exchange.decayed_amol
                 if name in _HYDROLYSIS:
                     self._note_hydrolysis(name, dt_min, exchange, enzyme)
+        self.saturation_min = tuple(exchanges[name].uptake_saturation_min.ravel() for name in UPTAKES)
         return flows
 
     def _advance_field(
@@ -132,10 +135,7 @@ class Microenvironment:
         if name in self.pending_amol:
             given_off = self.pending_amol[name].reshape(self.grid.shape) / (self.grid.voxel_volume_um3 * dt_min)
             source = given_off if source is None else source + given_off
-        exchange = field.advance(dt_min, source_mM_per_min=source, **terms)
-        if name in UPTAKES:
-            self.saturation_min[UPTAKES.index(name)] = exchange.uptake_saturation_min.ravel()
-        return exchange
+        return field.advance(dt_min, source_mM_per_min=source, **terms)
 
     def _uptake(self, name: str, uptake_amol_per_min: np.ndarray) -> dict[str, object]:
         if name not in UPTAKES:

@@ -89,8 +89,8 @@ def cell_columns(model: TumorModel) -> dict[str, np.ndarray]:
 def relative_asns(model: TumorModel) -> np.ndarray:
     """ASNS copies over those of a solid-tumour cell of the same volume at basal expression, shape (n,)."""
     data = model.population.data
-    parameters = model.parameters[data["cell_type"]]
-    return data["asns_copies"] / (parameters["asns_copies_per_pL"] * parameters["volume_pL"] * data["biomass"])
+    copies_of_solid = model.parameters["asns_copies_per_pL"] * model.parameters["volume_pL"]
+    return data["asns_copies"] / (copies_of_solid[data["cell_type"]] * data["biomass"])
 
 
 def oxygen_at_cells_mmHg(model: TumorModel) -> np.ndarray:

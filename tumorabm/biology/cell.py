@@ -59,7 +59,7 @@ SMALLEST_SUBSTEP_MIN = 1e-6
 
 Outside = namedtuple("Outside", "oxygen_mM glucose_mM ammonia_mM exchange_mM crowding saturation_min")
 """What the cells meet, by voxel: four concentrations (n_voxels,) in mM, the share of space taken (n_voxels,), and
-``integral c/(c+km) dt`` over the step for each uptake (7, n_voxels), in min."""
+``integral c/(c+km) dt`` over the step (min), a sequence of seven arrays (n_voxels,), one for each uptake."""
 
 Setting = namedtuple(
     "Setting",
@@ -461,11 +461,11 @@ def advance_cells(
             outside.exchange_mM[where] * 1000.0,
             growth_allowance(p, outside.crowding[where]),
             basal_asns[row],
-            capacities[row, s.UP_ASN] * outside.saturation_min[s.UP_ASN, where] * per_step,
-            capacities[row, s.UP_ASP] * outside.saturation_min[s.UP_ASP, where] * per_step,
-            capacities[row, s.UP_GLN] * outside.saturation_min[s.UP_GLN, where] * per_step,
-            capacities[row, s.UP_AMMONIA] * outside.saturation_min[s.UP_AMMONIA, where] * per_step,
-            capacities[row, s.UP_EXCHANGE] * outside.saturation_min[s.UP_EXCHANGE, where] * per_step,
+            capacities[row, s.UP_ASN] * outside.saturation_min[s.UP_ASN][where] * per_step,
+            capacities[row, s.UP_ASP] * outside.saturation_min[s.UP_ASP][where] * per_step,
+            capacities[row, s.UP_GLN] * outside.saturation_min[s.UP_GLN][where] * per_step,
+            capacities[row, s.UP_AMMONIA] * outside.saturation_min[s.UP_AMMONIA][where] * per_step,
+            capacities[row, s.UP_EXCHANGE] * outside.saturation_min[s.UP_EXCHANGE][where] * per_step,
             contact[row] * per_step,
             states[row, s.GLU] / volume_pL,
             receivers[row],

@@ -43,9 +43,9 @@ class Exchange:
     ----------
     uptake_saturation_min
         (nz, ny, nx) float64, min, integral of c / (c + Ku). Cells with a joint maximal velocity of V amol/min in a
-        voxel took V times this, amol.
+        voxel took V times this, amol. None in a field that was never given an uptake.
     enzyme_saturation_min
-        The same for the enzyme, with its own Michaelis constant.
+        The same for the enzyme, with its own Michaelis constant; None in a field that was never given an enzyme.
     from_vessels_amol
         Net amount that came from the vessels.
     through_faces_amol
@@ -58,8 +58,8 @@ class Exchange:
         Largest ``abs(factor - 1)`` by which a sub-step's concentrations were scaled to close the balance.
     """
 
-    uptake_saturation_min: np.ndarray
-    enzyme_saturation_min: np.ndarray
+    uptake_saturation_min: np.ndarray | None
+    enzyme_saturation_min: np.ndarray | None
     from_vessels_amol: float
     through_faces_amol: float
     decayed_amol: float
@@ -140,7 +140,8 @@ class Field:
         self._concentration = self._flat("concentration_mM", concentration_mM)
         self.plasma_mM = 0.0
         self.vessel_exchange_per_min = np.zeros(grid.shape)
-        self._uptake_saturation, self._enzyme_saturation = np.zeros(grid.shape), np.zeros(grid.shape)
+        self._uptake_saturation: np.ndarray | None = None
+        self._enzyme_saturation: np.ndarray | None = None
         self._rate = np.zeros(grid.n_voxels)
         self._scratch = scratch or Scratch(grid)
         self._first_substep_min = math.inf
@@ -187,6 +188,10 @@ class Field:
         if not max_substep_min > 0:
             raise ValueError(f"field {self.name}: max_substep_min: expected a number above 0, got {max_substep_min}")
         terms = self._terms(source_mM_per_min, uptake_mM_per_min, uptake_km_mM, enzyme_mM_per_min, enzyme_km_mM)
+        if uptake_mM_per_min is not None and self._uptake_saturation is None:
+            self._uptake_saturation = np.zeros(self.grid.shape)
+        if enzyme_mM_per_min is not None and self._enzyme_saturation is None:
+            self._enzyme_saturation = np.zeros(self.grid.shape)
         totals = np.empty(4)
         with self._scratch.borrow() as work:
             status, voxel, reached, change, substeps, cycles, self._first_substep_min = advance(
@@ -195,8 +200,8 @@ class Field:
                 work,
                 self._concentration,
                 self._rate,
-                self._uptake_saturation.reshape(-1),
-                self._enzyme_saturation.reshape(-1),
+                work.unused if self._uptake_saturation is None else self._uptake_saturation.reshape(-1),
+                work.unused if self._enzyme_saturation is None else self._enzyme_saturation.reshape(-1),
                 totals,
                 dt_min,
                 float(max_substep_min),

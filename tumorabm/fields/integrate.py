@@ -73,6 +73,8 @@ class Work(NamedTuple):
         Over the voxels of all levels: 1/min and then min; mM; mM/min.
     iterate, stage
         Over the voxels, mM: the solution as it converges, and the first stage.
+    unused
+        Over the voxels: takes the saturations that nobody asked for.
     line
         As long as the largest axis.
     """
@@ -82,6 +84,7 @@ class Work(NamedTuple):
     residual: NDArray
     iterate: NDArray
     stage: NDArray
+    unused: NDArray
     line: NDArray
 
 

@@ -31,7 +31,7 @@ class Scratch:
         self.grid = grid
         closed = ((False, False),) * 3
         on_all_levels = int(build_levels(grid.shape, grid.voxel_um, 1.0, closed).start[-1])
-        self._sizes = (on_all_levels,) * 3 + (grid.n_voxels,) * 2 + (max(grid.shape),)
+        self._sizes = (on_all_levels,) * 3 + (grid.n_voxels,) * 3 + (max(grid.shape),)
         self._idle: deque[Work] = deque()
         self.zeros = np.zeros(grid.n_voxels)
 

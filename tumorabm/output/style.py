@@ -22,15 +22,21 @@ DOSE_COLOUR = "#888888"
 FIELD_COLOURS = ("#FFFFFF", "#9A9A9A")
 """Lowest and highest concentration under the map's coloured cells."""
 
+SIZE_INCHES = (18.0, 7.4)
+COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 3.1)
+"""Four columns of curves, and the map."""
+SPACING = {"w_pad": 0.12, "h_pad": 0.08, "wspace": 0.0, "hspace": 0.0}
+"""Around each panel, inches: an axis label must not touch the panel before it."""
+
 SETTINGS = {
-    "font.size": 9,
-    "axes.titlesize": 10,
+    "font.size": 10,
+    "axes.titlesize": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "legend.fontsize": 8,
+    "legend.fontsize": 9,
     "lines.linewidth": 1.6,
-    "savefig.dpi": 130,
+    "savefig.dpi": 110,
 }
 
 

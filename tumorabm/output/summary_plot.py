@@ -44,10 +44,11 @@ def draw_summary(folder: Path) -> Path:
     series = pd.read_parquet(folder / "timeseries.parquet")
     doses_d = [dose["day"] for dose in scenario.get("pharmacology", {}).get("doses", [])]
     with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=(17, 7), layout="constrained")
-        grid = figure.add_gridspec(2, 6)
+        figure = Figure(figsize=style.SIZE_INCHES, layout="constrained")
+        figure.get_layout_engine().set(**style.SPACING)
+        grid = figure.add_gridspec(2, 5, width_ratios=style.COLUMN_WIDTHS)
         _draw_series([figure.add_subplot(grid[i // 4, i % 4]) for i in range(8)], series, doses_d)
-        _draw_map(figure.add_subplot(grid[:, 4:]), folder)
+        _draw_map(figure.add_subplot(grid[:, 4]), folder)
         figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
         path = folder / "summary.png"
         figure.savefig(path, format="png")
@@ -147,7 +148,7 @@ def _draw_map(ax: Axes, folder: Path) -> None:
         vmin=0.0,
         vmax=max(values.max(), 1e-9),
     )
-    ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit}", shrink=0.6)
+    ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit}", shrink=0.5, pad=0.02)
     ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
     _draw_cells(ax, cells)
     _draw_scale_bar(ax, width_um, height_um)
@@ -179,7 +180,7 @@ def _draw_cells(ax: Axes, cells: pd.DataFrame) -> None:
         ax.add_collection(circles)
         ax.scatter([], [], color=colours[name], label=f"{name} ({len(group)})")
     if len(cells):
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.01), ncols=4)
 
 
 def _draw_scale_bar(ax: Axes, width_um: float, height_um: float) -> None:
