@@ -1,7 +1,7 @@
 """Wall time of a 6-minute step and memory a cell, for 100,000 cells in 2-D with the whole biology and nine fields.
 
-Run by hand: ``python tests/benchmarks/hundred_thousand_cells.py [--cells N] [--steps N] [--threads N]``. It prints a table;
-nothing is asserted, because times depend on the machine.
+Run by hand: ``python tests/benchmarks/hundred_thousand_cells.py [--cells N] [--steps N] [--threads N]``. It prints a
+table; nothing is asserted, because times depend on the machine.
 """
 
 import argparse
