@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numba
@@ -30,9 +31,21 @@ def kernel_source_hash() -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder of compiled kernels: below ``TUMORABM_CACHE_DIR``, or the user's cache folder."""
-    base = os.environ.get("TUMORABM_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(base) / "tumorabm" / f"kernels-{kernel_source_hash()}"
+    """Return the folder of compiled kernels: below ``TUMORABM_CACHE_DIR``, the user's cache folder, or a temporary one.
+
+    The first that can be written is taken, so that a read-only home (a compute node's, say) only costs compiling.
+    """
+    chosen = os.environ.get("TUMORABM_CACHE_DIR")
+    users = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    for base in [chosen, users] if chosen else [users]:
+        folder = Path(base) / "tumorabm" / f"kernels-{kernel_source_hash()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="tumorabm-kernels-"))
 
 
 _CACHE_FOLDER = str(cache_folder())
@@ -47,6 +60,23 @@ def kernel(function):
     before = config.CACHE_DIR
     config.CACHE_DIR = _CACHE_FOLDER  # read by numba when the dispatcher is made; other users of numba are not affected
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
+        dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
     finally:
         config.CACHE_DIR = before
+    _recompile_where_the_cache_is_damaged(dispatcher)
+    return dispatcher
+
+
+def _recompile_where_the_cache_is_damaged(dispatcher) -> None:
+    """Let a cache file that cannot be read (cut off by a full disk, say) be dropped; numba would fail at each start."""
+    cache = dispatcher._cache
+    load = cache.load_overload
+
+    def load_or_drop(signature, target_context):
+        try:
+            return load(signature, target_context)
+        except Exception:  # whatever unpickling a damaged file raises
+            cache.flush()
+            return None
+
+    cache.load_overload = load_or_drop
