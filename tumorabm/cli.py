@@ -220,7 +220,8 @@ class _Progress:
         left = ""
         if self._step > 1:
             left_s = (time.perf_counter() - self._timed_from_s) * (self._n_steps - self._step) / (self._step - 1)
-            left = f", {left_s // 60:.0f}:{left_s % 60:02.0f} left"
+            minutes, seconds = divmod(round(left_s), 60)
+            left = f", {minutes}:{seconds:02d} left"
         return f"{self._step * self._step_h:.1f} of {self._n_steps * self._step_h:g} h{left}; live: {cells}"
 
 

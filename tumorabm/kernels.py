@@ -6,10 +6,11 @@ import hashlib
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numba
-from numba.core import config
+from numba.core import config, event
 
 _PACKAGE = Path(__file__).parent
 _KERNEL_SOURCES = ("kernels.py", "philox.py", "fields", "biology", "mechanics")
@@ -65,6 +66,34 @@ def kernel(function):
         config.CACHE_DIR = before
     _recompile_where_the_cache_is_damaged(dispatcher)
     return dispatcher
+
+
+class _CompileClock(event.Listener):
+    """Adds up the wall time during which Numba compiles; loading from the cache does not count."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._depth = 0
+        self._since = 0.0
+
+    def on_start(self, event: event.Event) -> None:
+        if self._depth == 0:
+            self._since = time.perf_counter()
+        self._depth += 1
+
+    def on_end(self, event: event.Event) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._since
+
+
+_clock = _CompileClock()
+event.register("numba:compile", _clock)
+
+
+def compile_seconds() -> float:
+    """Return the wall seconds that this process has spent compiling so far."""
+    return _clock.seconds
 
 
 def _recompile_where_the_cache_is_damaged(dispatcher) -> None:

@@ -18,7 +18,8 @@ class NitrogenLedger:
     Attributes
     ----------
     flows
-        Cumulative ``vessels``, ``faces``, ``decay``, ``other_amino_acids`` and ``placed_cells``.
+        Cumulative ``vessels``, ``faces``, ``decay``, ``other_amino_acids``, and ``cells_placed_or_removed`` by a user
+        between steps.
     initial
         Pools at the start.
     debris
@@ -26,7 +27,9 @@ class NitrogenLedger:
     """
 
     flows: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("vessels", "faces", "decay", "other_amino_acids", "placed_cells"), 0.0)
+        default_factory=lambda: dict.fromkeys(
+            ("vessels", "faces", "decay", "other_amino_acids", "cells_placed_or_removed"), 0.0
+        )
     )
     initial: dict[str, float] = field(default_factory=dict)
     pools: dict[str, float] = field(default_factory=dict)

@@ -122,6 +122,8 @@ class TumorModel(ColumnModel):
         self.environment.start_from_steady_state(self._uptake_by_voxel())
         self.ledger = NitrogenLedger()
         self.ledger.open(self._nitrogen_amol())
+        self._note_population()
+        self._note_signals()
         self.datacollector = DataCollector(model_reporters={"observation": TumorModel.observe})
         self._collect()
 
@@ -133,6 +135,7 @@ class TumorModel(ColumnModel):
         Drugs and plasma -> fields with uptake -> metabolism and stress -> fate (cycle, death, state) -> births and
         deaths -> motion -> ordinary Mesa agents -> record.
         """
+        self._account_for_cells_from_outside()
         with self._stage("plasma"):
             self._dose_and_advance_plasma()
         with self._stage("fields"):
@@ -148,6 +151,7 @@ class TumorModel(ColumnModel):
         self.step_ordinary_agents()
         self.tick += 1
         with self._stage("record"):
+            self._note_population()
             self._collect()
         self.running = self.tick < self.n_steps
 
@@ -174,6 +178,7 @@ class TumorModel(ColumnModel):
 
     def observe(self) -> dict[str, float]:
         """Return one row of the time series for now; the ledger is balanced for it."""
+        self._account_for_cells_from_outside()
         self.ledger.balance(self._nitrogen_amol())
         return observe(self)
 
@@ -265,7 +270,7 @@ class TumorModel(ColumnModel):
         data = self.population.data
         parameters = self.parameters[data["cell_type"][parents]]
         first, second = normal_pairs(self.key, data["uid"][daughters], self.tick, Stream.DRIFT).T
-        share = np.clip(0.5 + 0.5 * parameters["division_asymmetry"] * first, 0.3, 0.7)
+        share = np.clip(0.5 + parameters["division_asymmetry"] * first, 0.3, 0.7)
         split_states(daughters.start, parents, share, self.population.block("states"))
         contact = data["contact_asparagine_amol"]
         contact[daughters] = share * contact[parents]
@@ -413,6 +418,28 @@ class TumorModel(ColumnModel):
         self.events.add(
             self.time_h, event, data["uid"][rows], [self.cell_types[i] for i in data["cell_type"][rows]],
             self.population.block("position_um")[rows],
+        )  # fmt: skip
+
+    def _note_population(self) -> None:
+        """Remember the population as the step leaves it."""
+        self._generation = self.population.generation
+        self._nitrogen_in_cells = self._nitrogen_of_cells(slice(None))
+
+    def _account_for_cells_from_outside(self) -> None:
+        """Book the nitrogen of cells that a user placed or removed since the last step."""
+        if self.population.generation != self._generation:
+            before = self._nitrogen_in_cells
+            self._note_population()
+            self.ledger.flows["cells_placed_or_removed"] += self._nitrogen_in_cells - before
+
+    def _note_signals(self) -> None:
+        """Give the first cells the signals of their state: an instant of metabolism on a copy."""
+        data, n = self.population.data, self.population.size
+        nothing = np.zeros(n)
+        self.threads.over_rows(
+            advance_cells, n, 1e-6, self.parameters, data["cell_type"], data["phase"], self._voxel, data["asns_basal"],
+            self._outside(), self._capacities, nothing, nothing, nothing, self.population.block("states").copy(),
+            self.population.block("signals"), np.empty((n, len(s.EFFLUXES))), np.empty(n), np.empty(n),
         )  # fmt: skip
 
     def _nitrogen_of_cells(self, rows: slice | np.ndarray) -> float:

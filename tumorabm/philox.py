@@ -26,7 +26,6 @@ class Stream(IntEnum):
     VESSELS = 2  # where vessels lie
     EXPRESSION = 3  # a cell's lasting differences at the start, such as ASNS expression
     DRIFT = 4  # change of what a daughter inherits
-    CYCLE = 5  # durations of cycle phases
     DIVISION = 6  # the axis of a division
     DEATH = 7  # chance events of dying
     MOTILITY_RENEWAL = 8  # whether a cell turns in a step

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tumorabm import TumorModel
+from tumorabm.cells import TumorCell
 from tumorabm.scenario import scenario_from_dict
 
 NICHE = {
@@ -194,3 +195,19 @@ def test_knocking_out_contact_transfer_leaves_no_asparagine_handed_over() -> Non
     without = niche(pharmacology={}, perturbations={"contact_transfer": 0.0}).run(hours=1.0)
     assert with_transfer.population.data["contact_asparagine_amol"].sum() > 0.0
     assert without.population.data["contact_asparagine_amol"].sum() == 0.0
+
+
+def test_cells_placed_and_removed_by_hand_are_booked_in_the_ledger() -> None:
+    model = niche(pharmacology={}).run(hours=0.5)
+    model.agents[3].remove()
+    state = model.population.block("states")[0]
+    TumorCell(model, x_um=50.0, y_um=60.0, z_um=10.0, states=state, radius_um=6.0, asns_basal=0.03)
+    assert model.observe()["ledger_relative_error"] < 1e-12
+    model.run(hours=0.5)
+    assert model.observe()["ledger_relative_error"] < 1e-12
+    assert model.ledger.flows["cells_placed_or_removed"] != 0.0
+
+
+def test_signals_are_known_from_the_start() -> None:
+    first = niche().timeseries().iloc[0]
+    assert 0.5 < first["translation_mean_blast"] <= 1.0

@@ -298,7 +298,7 @@ def scenarios(draw):
                 "fields": fields,
                 "cells": groups,
                 "perturbations": factors,
-                "pharmacology": optional(doses=st.lists(dose, max_size=2), body_surface_m2=st.floats(0.1, 3)),
+                "pharmacology": optional(doses=st.lists(dose, max_size=2)),
             },
         )
     )

@@ -41,8 +41,9 @@ def test_at_least_90_percent_of_blasts_die_within_five_days_but_not_all(treated:
     assert 0 < nadir <= 0.1 * treated.loc[DOSE_H, "live_blast"]
 
 
-def test_blasts_lose_protein_synthesis(treated: pd.DataFrame) -> None:
-    assert treated.loc[DOSE_H + 12.0, "translation_mean_blast"] < 0.5 * treated.loc[24.0, "translation_mean_blast"]
+def test_blasts_lose_protein_synthesis_within_an_hour_of_the_dose(treated: pd.DataFrame) -> None:
+    translation = treated["translation_mean_blast"]
+    assert translation.loc[DOSE_H + 1.0] < 0.5 * translation.loc[DOSE_H]
 
 
 def test_normal_cells_raise_atf4_and_asns_and_at_least_70_percent_live(treated: pd.DataFrame) -> None:
@@ -50,10 +51,6 @@ def test_normal_cells_raise_atf4_and_asns_and_at_least_70_percent_live(treated: 
     assert after["atf4_mean_normal"].max() > 2.0 * treated.loc[24.0, "atf4_mean_normal"]
     assert after["asns_mean_normal"].max() > 1.5 * treated.loc[24.0, "asns_mean_normal"]
     assert after["live_normal"].min() >= 0.7 * treated.loc[0.0, "live_normal"]
-
-
-def test_survivors_are_the_tail_of_high_asns(treated: pd.DataFrame) -> None:
-    assert treated.loc[DOSE_H + 120.0, "asns_mean_blast"] > 3.0 * treated.loc[24.0, "asns_mean_blast"]
 
 
 def test_nitrogen_ledger_closes(treated: pd.DataFrame) -> None:
@@ -68,8 +65,31 @@ def test_untreated_blasts_grow_at_least_threefold_and_then_lack_space() -> None:
 
 
 def test_at_least_half_of_blasts_with_the_asns_of_solid_tumours_survive_the_dose() -> None:
-    resistant = run("cells.blast.asns_relative=1.0")
-    assert resistant.loc[DOSE_H : DOSE_H + 120.0, "live_blast"].min() >= 0.5 * resistant.loc[DOSE_H, "live_blast"]
+    at_dose, survivors = _basal_asns_of_blasts("cells.blast.asns_relative=1.0")
+    print(f"\nrelative ASNS 1.0: {len(survivors)} of {len(at_dose)} blasts live five days after the dose")
+    assert len(survivors) >= 0.5 * len(at_dose)
+
+
+def test_survivors_are_the_tail_of_high_basal_asns() -> None:
+    at_dose, survivors = _basal_asns_of_blasts()
+    print(f"\nmedian basal ASNS: at the dose {np.median(at_dose):.3f}, of survivors {np.median(survivors):.3f}")
+    assert 0 < len(survivors) < 0.1 * len(at_dose)
+    assert np.median(survivors) > 5.0 * np.median(at_dose)
+
+
+def _basal_asns_of_blasts(*overrides: str) -> tuple[np.ndarray, np.ndarray]:
+    """Basal ASNS of the blasts alive at the dose, and of those among these very cells that live five days later."""
+    model = TumorModel(load_scenario(SCENARIO, overrides)).run(hours=DOSE_H)
+    blast = model.cell_types.index("blast")
+
+    def live() -> dict[int, float]:
+        data = model.population.data
+        chosen = (data["cell_type"] == blast) & (data["phase"] < 4)
+        return dict(zip(data["uid"][chosen].tolist(), data["asns_basal"][chosen].tolist(), strict=True))
+
+    at_dose = live()
+    later = model.run(hours=120.0) and live()
+    return np.array(list(at_dose.values())), np.array([value for uid, value in later.items() if uid in at_dose])
 
 
 def test_blasts_that_touch_stroma_at_the_dose_last_longer_and_contact_transfer_is_why() -> None:

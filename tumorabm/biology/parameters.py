@@ -264,7 +264,7 @@ PARAMETERS: dict[str, Parameter] = {
         0.5, "1", 0.3, 0.8, "A", "G1 arrest without Asn (ASNS-KD, A549 [V] direction)", "charged tRNA needed to enter S"
     ),
     "division_asymmetry": Parameter(
-        0.05, "1", 0, 0.1, "A", "daughters differ by some percent", "s.d. of the share of one daughter"
+        0.025, "1", 0, 0.1, "A", "daughters differ by some percent", "s.d. of the share of one daughter"
     ),
     "crowding_growth_full": Parameter(
         0.75, "1", 0.1, 0.9, "A", "free growth while cells have room", "space taken up to which growth is free"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tumorabm.kernels import compile_seconds
 from tumorabm.output import provenance
 from tumorabm.output.run_folder import OutputError, RunFolder, reason, require_space
 from tumorabm.output.zarr_store import FieldStore
@@ -90,13 +90,7 @@ class Recorder:
         self._ledger: dict[str, object] = {}
         self._cells_max = 0
         self._recording_s = 0.0
-        self._step_s: list[float] = []
-
-    def step(self) -> None:
-        """Advance the model by one step, and time it."""
-        before = time.perf_counter()
-        self._model.step()
-        self._step_s.append(time.perf_counter() - before)
+        self._versions = provenance.versions()  # of the code as it was loaded, whatever happens to it meanwhile
 
     def record(self, *, everything: bool = False) -> None:
         """Record what is due at this step, or ``everything`` that was not yet recorded at it."""
@@ -196,15 +190,14 @@ class Recorder:
         return self._folder.publish()
 
     def _provenance(self, finished: bool | str) -> dict[str, object]:
-        typical_s = statistics.median(self._step_s[1:]) if len(self._step_s) > 1 else None
         return {
             "scenario": self._scenario.name,
             "seed": self._scenario.seed,
             "threads": self._model.threads.count,
-            **provenance.versions(),
+            **self._versions,
             "started": self._folder.started.isoformat(timespec="seconds"),
             "wall_s": (datetime.now(UTC) - self._folder.started).total_seconds(),
-            "compile_s": None if typical_s is None else max(self._step_s[0] - typical_s, 0.0),
+            "compile_s": compile_seconds(),
             "simulated_hours": self._model.time_h,
             "steps": self._model.tick,
             "cells_max": self._cells_max,
@@ -259,7 +252,7 @@ def record_run(
         after_step(recorder)
         while model.running and model.tick < n_steps:
             between_steps = False
-            recorder.step()
+            model.step()
             between_steps = True
             recorder.record()
             after_step(recorder)

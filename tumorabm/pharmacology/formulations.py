@@ -17,7 +17,7 @@ class Formulation:
     half_life_h, half_life_im_h
         Half-life in plasma after intravenous and after intramuscular dosing.
     volume_l_per_m2
-        Volume of distribution per body surface.
+        Volume of distribution per body surface; doses are per body surface too.
     asparagine_km_uM, glutamine_km_uM, glutaminase_ratio
         Half-saturation for Asn and Gln, and glutaminase over asparaginase activity.
     source

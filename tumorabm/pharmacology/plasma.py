@@ -31,7 +31,7 @@ class Plasma:
     normal_mM
         Normal plasma values by field name (mM, the enzyme in IU/mL), constants for fields that the drug does not touch.
     pharmacology
-        The scenario's section: ``body_surface_m2``, ``doses``, ``plasma``.
+        The scenario's section: ``doses``, ``plasma``.
     step_min
         Length of a step; a dose is given at the step nearest to its time.
     """
@@ -40,7 +40,6 @@ class Plasma:
         settings = pharmacology.plasma
         self.step_min = step_min
         self.concentrations: dict[str, float] = dict(normal_mM)
-        self.body_surface_m2: float = pharmacology.body_surface_m2
         self._doses: dict[int, list[Any]] = {}
         for dose in pharmacology.doses:
             self._doses.setdefault(round(dose.day * 1440.0 / step_min), []).append(dose)

@@ -145,7 +145,6 @@ class Plasma(Section):
 class Pharmacology(Section):
     """Drugs and plasma."""
 
-    body_surface_m2: Positive = Field(1.73, description="m²; body surface of the patient")
     doses: Annotated[tuple[Dose, ...], FromList] = Field((), description="calendar of doses")
     plasma: Plasma = Field(Plasma(), description="turnover of asparagine, glutamine and ammonia in plasma")
 
