@@ -148,18 +148,20 @@ def parameters(
 
 
 class _Interruption:
-    """Ctrl-C: the first asks the run to stop between two steps, the second stops it at once, later ones are ignored.
+    """Ctrl-C, or a scheduler's SIGTERM.
 
+    The first asks the run to stop between two steps, the second stops it at once, later ones are ignored.
     So a run that is stopped once always ends in a state that can be recorded.
     """
 
     def __enter__(self) -> _Interruption:
         self._requested = False
-        self._before = signal.signal(signal.SIGINT, self._on_signal)
+        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *exception: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt where one was asked for."""
@@ -292,6 +294,9 @@ def _clear_messages() -> Iterator[None]:
         yield
     except (ScenarioError, OutputError, _UserError) as error:
         _complain(str(error))
+        raise typer.Exit(USER_ERROR) from None
+    except MemoryError:
+        _complain("the scenario needs more memory than there is; expected fewer voxels or cells")
         raise typer.Exit(USER_ERROR) from None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tumorabm.biology import states as s
@@ -9,6 +11,8 @@ from tumorabm.biology.cell_types import CELL_TYPES
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
 from tumorabm.fields import Grid
 from tumorabm.scenario import CellGroup, Scenario, Vessels
+
+LN2 = math.log(2.0)
 
 
 def group_parameters(scenario: Scenario, group: CellGroup) -> dict[str, float]:
@@ -29,7 +33,7 @@ def vessel_positions(vessels: Vessels | None, grid: Grid, generator: np.random.G
     if not vessels:
         return np.empty((0, 3))
     if vessels.positions_um is not None:
-        return _in_space(np.array(vessels.positions_um, dtype=float), grid)
+        return _in_space(np.array(vessels.positions_um, dtype=float).reshape(-1, grid.ndim), grid)
     size_mm = np.array(grid.size_um[: grid.ndim]) / 1000.0
     density = vessels.density_per_mm2 if grid.ndim == 2 else vessels.density_per_mm3
     number = round(density * float(np.prod(size_mm)))
@@ -39,7 +43,7 @@ def vessel_positions(vessels: Vessels | None, grid: Grid, generator: np.random.G
 def cell_positions(group: CellGroup, grid: Grid, generator: np.random.Generator) -> np.ndarray:
     """Return the starting positions of a group's cells, shape (n, 3), µm."""
     if group.positions_um is not None:
-        return _in_space(np.array(group.positions_um, dtype=float).reshape(len(group.positions_um), -1), grid)
+        return _in_space(np.array(group.positions_um, dtype=float).reshape(-1, grid.ndim), grid)
     number = group.count or 0
     size_um = np.array(grid.size_um[: grid.ndim])
     if group.placement.shape == "uniform":
@@ -54,8 +58,8 @@ def _in_space(positions_um: np.ndarray, grid: Grid) -> np.ndarray:
     """Give 2-D positions the middle of the slab as z."""
     if grid.ndim == 3:
         return positions_um
-    middle = np.full((len(positions_um), 1), 0.5 * grid.voxel_um)
-    return np.concatenate([positions_um.reshape(-1, 2), middle], axis=1)
+    middle = np.full((len(positions_um), 1), 0.5 * grid.depth_um)
+    return np.concatenate([positions_um, middle], axis=1)
 
 
 def founding_states(
@@ -64,7 +68,8 @@ def founding_states(
     """Return states (n, 14) and basal ASNS expression (n,) of a group's first cells.
 
     Cells start in the steady state of their type in plasma. Cycling types have the ages of an exponentially growing
-    population, ``B = 1/(1 - u/2)`` [D]; quiescent ones lie in G0/G1. Expression is log-normal.
+    population, ``B = 1/(1 - u/2)`` [D], and the ASNS that growth leaves them, ``lambda/(lambda + µ)`` of that without
+    growth [D]; quiescent ones lie in G0/G1. Expression is log-normal.
     """
     cell_type = CELL_TYPES[group.type]
     spread = generator.standard_normal(number)
@@ -87,7 +92,13 @@ def founding_states(
     for state, key in ((s.ER_LOAD, "er_load"), (s.ATF4, "atf4"), (s.MTORC1, "mtorc1")):
         states[:, state] = rest[key]
     states[:, s.ASNS_MRNA] = rest["asns_mrna"] * expression
-    states[:, s.ASNS] = rest["asns_copies"] * expression * biomass
+    volume_of_preset = cell_type.parameters.get("volume_pL", PARAMETERS["volume_pL"].value)
+    states[:, s.ASNS] = rest["asns_copies"] * expression * volume_pL / volume_of_preset
+    if not cell_type.quiescent:
+        decay = LN2 / parameters["asns_half_life_min"]
+        proteolysis = parameters["proteolysis_fraction"] - parameters["proteolysis_mtorc1_cut"]
+        growth = parameters["translation_amol_per_min"] * (1.0 - proteolysis) / parameters["protein_residues_amol"]
+        states[:, s.ASNS] *= decay / (decay + growth)
     states[:, s.BIOMASS] = biomass
     states[:, s.SUBSTEP] = step_min
     return states, basal

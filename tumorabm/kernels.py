@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numba
@@ -36,16 +37,18 @@ def cache_folder() -> Path:
 
     The first that can be written is taken, so that a read-only home (a compute node's, say) only costs compiling.
     """
-    chosen = os.environ.get("TUMORABM_CACHE_DIR")
-    users = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    for base in [chosen, users] if chosen else [users]:
-        folder = Path(base) / "tumorabm" / f"kernels-{kernel_source_hash()}"
+    for base in ("$TUMORABM_CACHE_DIR", "$XDG_CACHE_HOME", "~/.cache"):
+        expanded = os.path.expanduser(os.path.expandvars(base))  # noqa: PTH111 - Path raises where there is no home
+        folder = Path(expanded) / "tumorabm" / f"kernels-{kernel_source_hash()}"
+        if expanded[:1] in ("$", "~", ""):
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"0" * 4096)
         except OSError:
             continue
-        if os.access(folder, os.W_OK):
-            return folder
+        return folder
     return Path(tempfile.mkdtemp(prefix="tumorabm-kernels-"))
 
 
@@ -64,7 +67,7 @@ def kernel(function):
         dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
     finally:
         config.CACHE_DIR = before
-    _recompile_where_the_cache_is_damaged(dispatcher)
+    _survive_a_broken_cache(dispatcher)
     return dispatcher
 
 
@@ -96,16 +99,24 @@ def compile_seconds() -> float:
     return _clock.seconds
 
 
-def _recompile_where_the_cache_is_damaged(dispatcher) -> None:
-    """Let a cache file that cannot be read (cut off by a full disk, say) be dropped; numba would fail at each start."""
+def _survive_a_broken_cache(dispatcher) -> None:
+    """Let a cache file that cannot be read (cut off by a full disk, say) be dropped; numba would fail at each start.
+
+    What cannot be written is not kept: the kernel was compiled, and the next process compiles it again.
+    """
     cache = dispatcher._cache
-    load = cache.load_overload
+    load, save = cache.load_overload, cache.save_overload
 
     def load_or_drop(signature, target_context):
         try:
             return load(signature, target_context)
         except Exception:  # whatever unpickling a damaged file raises
-            cache.flush()
+            with suppress(OSError):
+                cache.flush()
             return None
 
-    cache.load_overload = load_or_drop
+    def save_if_possible(signature, overload):
+        with suppress(OSError):
+            save(signature, overload)
+
+    cache.load_overload, cache.save_overload = load_or_drop, save_if_possible

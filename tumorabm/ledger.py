@@ -18,8 +18,8 @@ class NitrogenLedger:
     Attributes
     ----------
     flows
-        Cumulative ``vessels``, ``faces``, ``decay``, ``other_amino_acids``, and ``cells_placed_or_removed`` by a user
-        between steps.
+        Cumulative ``vessels``, ``faces``, ``decay``, ``other_amino_acids``, and ``interventions``: what a user or an
+        ordinary agent placed, removed or wrote outside the model's own step.
     initial
         Pools at the start.
     debris
@@ -27,9 +27,7 @@ class NitrogenLedger:
     """
 
     flows: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(
-            ("vessels", "faces", "decay", "other_amino_acids", "cells_placed_or_removed"), 0.0
-        )
+        default_factory=lambda: dict.fromkeys(("vessels", "faces", "decay", "other_amino_acids", "interventions"), 0.0)
     )
     initial: dict[str, float] = field(default_factory=dict)
     pools: dict[str, float] = field(default_factory=dict)

@@ -60,7 +60,7 @@ class Microenvironment:
                 name, grid, setting.diffusion_um2_per_min, setting.decay_per_min, setting.faces,
                 tolerance=FIELD_TOLERANCE, scratch=scratch,
             )  # fmt: skip
-            exchange = setting.vessel_exchange_per_min * (VESSEL_REFERENCE_UM / grid.voxel_um) ** 2
+            exchange = setting.vessel_exchange_per_min * (VESSEL_REFERENCE_UM / grid.voxel_um) ** grid.ndim
             field.vessel_exchange_per_min[...] = exchange * per_voxel
             field.plasma_mM = setting.plasma * setting.plasma_fraction
             field.concentration_mM[...] = field.plasma_mM if setting.initial is None else setting.initial

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -30,13 +30,26 @@ from tumorabm.events import EventLog
 from tumorabm.fields import Field, Grid
 from tumorabm.founding import cell_positions, founding_phases, founding_states, group_parameters, vessel_positions
 from tumorabm.ledger import RESIDUE_NITROGEN, NitrogenLedger
-from tumorabm.mechanics import contacts, crowding, migrate, order_by_voxel, relax, separate_daughters, sum_by_voxel
+from tumorabm.mechanics import (
+    RelaxResult,
+    contacts,
+    crowding,
+    migrate,
+    order_by_voxel,
+    relax,
+    sample_gradient,
+    separate_daughters,
+    sum_by_voxel,
+)
 from tumorabm.microenvironment import Microenvironment
 from tumorabm.observables import cell_columns, observe
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs
 from tumorabm.scenario import Scenario
 from tumorabm.threads import Threads
+
+FOUNDING_RELAXATIONS = 20
+"""The first cells, placed at random, are pushed apart at most this many times an hour long."""
 
 SORT_EVERY_TICKS = 20
 """Rows are sorted by voxel this often: cells that lie together in space then lie together in memory."""
@@ -54,6 +67,11 @@ BLOCKS = (
     Block("contact_asparagine_amol", ("contact_asparagine_amol",), np.float64),
     Block("body_age_min", ("body_age_min",), np.float64),
 )
+
+
+def _reporter(name: str) -> Callable[[TumorModel], float]:
+    """Return Mesa's reporter of one column: it reads the row that was observed once for all."""
+    return lambda model: model._observed[name]
 
 
 class TumorModel(ColumnModel):
@@ -78,8 +96,16 @@ class TumorModel(ColumnModel):
         What the vessels carry.
     ledger
         The nitrogen account.
-    tick, step_min
-        Steps done, and the length of one in min.
+    events
+        Divisions, deaths and doses not yet fetched with `drain_events`; fetch them now and then in long runs.
+    births, deaths_apoptosis, deaths_necrosis
+        Counts since the start.
+    cell_types, parameters
+        Names of the groups of cells, and their parameter records; ``cell_type`` of a cell is the index into both.
+    grid, vessel_positions_um, environment, threads
+        Geometry, vessels (m, 3), the fields with their uptake, and the threads.
+    tick, step_min, n_steps
+        Steps done, the length of one in min, and the steps of the scenario.
     stages_s
         Wall seconds spent in each part of the step.
     """
@@ -89,6 +115,8 @@ class TumorModel(ColumnModel):
     def __init__(
         self, scenario: Scenario, rng: int | np.random.Generator | None = None, threads: int | None = None
     ) -> None:
+        if not isinstance(scenario, Scenario):
+            raise TypeError(f"TumorModel: expected what load_scenario returns, got {type(scenario).__name__}")
         super().__init__(rng=scenario.seed if rng is None else rng)
         self.scenario = scenario
         self.threads = Threads(threads)
@@ -102,7 +130,8 @@ class TumorModel(ColumnModel):
         if self.well_mixed:
             self.grid = Grid.well_mixed(scenario.domain.volume_um3)
         else:
-            self.grid = Grid.from_size(scenario.domain.size_um, scenario.domain.voxel_um)
+            domain = scenario.domain
+            self.grid = Grid.from_size(domain.size_um, domain.voxel_um, domain.slab_um)
         self.box_um = np.array(self.grid.size_um)
         self.vessel_positions_um = vessel_positions(scenario.vessels, self.grid, self._generator(Stream.VESSELS))
         self.environment = Microenvironment(scenario, self.grid, self.vessel_positions_um, self.threads)
@@ -122,10 +151,11 @@ class TumorModel(ColumnModel):
         self.environment.start_from_steady_state(self._uptake_by_voxel())
         self.ledger = NitrogenLedger()
         self.ledger.open(self._nitrogen_amol())
-        self._note_population()
+        self._nitrogen_left = self._total_nitrogen_amol()
         self._note_signals()
-        self.datacollector = DataCollector(model_reporters={"observation": TumorModel.observe})
-        self._collect()
+        self._observed = self.observe()
+        self.datacollector = DataCollector(model_reporters={name: _reporter(name) for name in self._observed})
+        self.datacollector.collect(self)
 
     # ---------------------------------------------------------------- the step
 
@@ -135,7 +165,7 @@ class TumorModel(ColumnModel):
         Drugs and plasma -> fields with uptake -> metabolism and stress -> fate (cycle, death, state) -> births and
         deaths -> motion -> ordinary Mesa agents -> record.
         """
-        self._account_for_cells_from_outside()
+        self._account_for_interventions()
         with self._stage("plasma"):
             self._dose_and_advance_plasma()
         with self._stage("fields"):
@@ -148,19 +178,68 @@ class TumorModel(ColumnModel):
             self._divide_and_bury(fate)
         with self._stage("motion"):
             self._move()
-        self.step_ordinary_agents()
+        self._nitrogen_left = self._total_nitrogen_amol()
         self.tick += 1
+        self.step_ordinary_agents()
         with self._stage("record"):
-            self._note_population()
             self._collect()
         self.running = self.tick < self.n_steps
 
     def run(self, hours: float | None = None) -> TumorModel:
-        """Advance by ``hours``, or to the end of the scenario; return the model."""
+        """Advance by ``hours``, or to the end of the scenario; return the model.
+
+        Raises
+        ------
+        ValueError
+            If ``hours`` is less than one step.
+        """
+        if hours is not None and not round(hours * 60.0 / self.step_min) >= 1:
+            raise ValueError(f"run: expected at least one step of {self.step_min:g} min, got {hours} h")
         last = self.n_steps if hours is None else self.tick + round(hours * 60.0 / self.step_min)
         while self.tick < last:
             self.step()
         return self
+
+    def add_cells(
+        self, group: str, positions_um: np.ndarray, generator: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Place cells of a group of the scenario, in the state in which its first cells start.
+
+        Parameters
+        ----------
+        group
+            Name of one of the scenario's groups of cells.
+        positions_um
+            Shape (n, 3), µm.
+        generator
+            Draws expression and age; by default the model's.
+
+        Returns
+        -------
+        numpy.ndarray
+            Their identifiers, int64 (n,).
+
+        Raises
+        ------
+        ValueError
+            If there is no such group.
+        """
+        if group not in self.cell_types:
+            raise ValueError(f"add_cells: no group {group!r}; expected one of {', '.join(self.cell_types)}")
+        index = self.cell_types.index(group)
+        states, basal = founding_states(
+            self.scenario.cells[group], self.parameters[index], len(positions_um), self.step_min, generator or self.rng
+        )
+        rows = self.population.append(
+            len(positions_um),
+            cell_type=index,
+            phase=founding_phases(self.parameters[index], states[:, s.BIOMASS]),
+            position_um=positions_um,
+            states=states,
+            asns_basal=basal,
+        )
+        self._update_shapes()
+        return self.population.data["uid"][rows].copy()
 
     @property
     def time_min(self) -> float:
@@ -174,11 +253,11 @@ class TumorModel(ColumnModel):
 
     def timeseries(self) -> pd.DataFrame:
         """Return what was observed so far, a row at a time; see `observe`."""
-        return pd.DataFrame(self.datacollector.model_vars["observation"])
+        return self.datacollector.get_model_vars_dataframe()
 
     def observe(self) -> dict[str, float]:
         """Return one row of the time series for now; the ledger is balanced for it."""
-        self._account_for_cells_from_outside()
+        self._account_for_interventions()
         self.ledger.balance(self._nitrogen_amol())
         return observe(self)
 
@@ -294,11 +373,16 @@ class TumorModel(ColumnModel):
             write_speeds, n, self.parameters, data["cell_type"], data["phase"],
             np.ascontiguousarray(data["emt"]), data["speed_um_per_min"],
         )  # fmt: skip
-        persistence = self.parameters["persistence_min"][data["cell_type"]]
+        of_type = self.parameters[["persistence_min", "oxygen_taxis"]][data["cell_type"]]
         positions, uids = self.population.block("position_um"), data["uid"]
+        gradient = np.zeros((n, 3))
+        if self.parameters["oxygen_taxis"].any():
+            oxygen = self.fields["oxygen"].concentration_mM
+            gradient = sample_gradient(oxygen, self.grid.voxel_um, positions, self.threads)
         migrate(
-            positions, self.population.block("polarity"), data["speed_um_per_min"], persistence, np.zeros(n),
-            np.zeros((n, 3)), uids, self.box_um, self.grid.ndim, self.step_min, self.key, self.tick, self.threads,
+            positions, self.population.block("polarity"), data["speed_um_per_min"], of_type["persistence_min"],
+            of_type["oxygen_taxis"], gradient, uids, self.box_um, self.grid.ndim, self.step_min, self.key, self.tick,
+            self.threads,
         )  # fmt: skip
         if self.scenario.mechanics.enabled:
             self._relax(self.step_min)
@@ -307,6 +391,7 @@ class TumorModel(ColumnModel):
         """Let Mesa's collector observe where a row of the time series is due."""
         every = round(self.scenario.output.timeseries_every_h * 60.0 / self.step_min)
         if self.tick % every == 0 or self.tick == self.n_steps:
+            self._observed = self.observe()
             self.datacollector.collect(self)
 
     # ----------------------------------------------------------------- helpers
@@ -322,27 +407,17 @@ class TumorModel(ColumnModel):
         return np.random.Generator(np.random.PCG64([self.key, int(stream), index]))
 
     def _found_cells(self) -> None:
-        for index, group in enumerate(self.scenario.cells.values()):
-            parameters = self.parameters[index]
+        for index, (name, group) in enumerate(self.scenario.cells.items()):
             positions = cell_positions(group, self.grid, self._generator(Stream.PLACEMENT, index))
-            states, basal = founding_states(
-                group, parameters, len(positions), self.step_min, self._generator(Stream.EXPRESSION, index)
-            )
-            self.population.append(
-                len(positions),
-                cell_type=index,
-                phase=founding_phases(parameters, states[:, s.BIOMASS]),
-                position_um=positions,
-                states=states,
-                asns_basal=basal,
-            )
-        self._update_shapes()
+            self.add_cells(name, positions, self._generator(Stream.EXPRESSION, index))
         if not self.well_mixed and self.population.size and self.scenario.mechanics.enabled:
-            self._relax(dt_min=60.0)
+            for _ in range(FOUNDING_RELAXATIONS):
+                if self._relax(dt_min=60.0).finished:
+                    break
 
-    def _relax(self, dt_min: float) -> None:
+    def _relax(self, dt_min: float) -> RelaxResult:
         data, mechanics = self.population.data, self.scenario.mechanics
-        relax(
+        return relax(
             self.population.block("position_um"), data["radius_um"], self.parameters["adhesion"][data["cell_type"]],
             data["uid"], self.box_um, self.grid.ndim, dt_min, self.threads,
             rate_per_min=mechanics.relaxation_rate_per_min, tolerance=mechanics.tolerance,
@@ -364,6 +439,9 @@ class TumorModel(ColumnModel):
     def _look_around(self) -> None:
         """Note where each cell lies, how crowded it is there, and the greatest uptake of each cell."""
         data, n = self.population.data, self.population.size
+        if not np.all(data["biomass"] > 0.0):
+            uid = data["uid"][np.argmin(data["biomass"])]
+            raise ValueError(f"cell {uid} has no biomass: expected its states; add_cells places whole cells")
         self._voxel = self.grid.voxel_index(self.population.block("position_um"))
         self._order = order_by_voxel(self._voxel, data["uid"], self.grid.n_voxels)
         if not self.well_mixed:
@@ -415,22 +493,18 @@ class TumorModel(ColumnModel):
 
     def _log(self, event: str, rows: np.ndarray) -> None:
         data = self.population.data
-        self.events.add(
-            self.time_h, event, data["uid"][rows], [self.cell_types[i] for i in data["cell_type"][rows]],
-            self.population.block("position_um")[rows],
-        )  # fmt: skip
+        end_of_step_h = (self.tick + 1) * self.step_min / 60.0
+        types = [self.cell_types[i] for i in data["cell_type"][rows]]
+        self.events.add(end_of_step_h, event, data["uid"][rows], types, self.population.block("position_um")[rows])
 
-    def _note_population(self) -> None:
-        """Remember the population as the step leaves it."""
-        self._generation = self.population.generation
-        self._nitrogen_in_cells = self._nitrogen_of_cells(slice(None))
+    def _account_for_interventions(self) -> None:
+        """Book what was placed, removed or written since the model's own step ended; exactly 0 if nothing was."""
+        now = self._total_nitrogen_amol()
+        self.ledger.flows["interventions"] += now - self._nitrogen_left
+        self._nitrogen_left = now
 
-    def _account_for_cells_from_outside(self) -> None:
-        """Book the nitrogen of cells that a user placed or removed since the last step."""
-        if self.population.generation != self._generation:
-            before = self._nitrogen_in_cells
-            self._note_population()
-            self.ledger.flows["cells_placed_or_removed"] += self._nitrogen_in_cells - before
+    def _total_nitrogen_amol(self) -> float:
+        return sum(self._nitrogen_amol().values())
 
     def _note_signals(self) -> None:
         """Give the first cells the signals of their state: an instant of metabolism on a copy."""

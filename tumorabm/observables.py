@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tumorabm.biology import states as s
+from tumorabm.biology.parameters import PARAMETERS
 from tumorabm.biology.transport import MMHG_PER_MM
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def cell_columns(model: TumorModel) -> dict[str, np.ndarray]:
 def relative_asns(model: TumorModel) -> np.ndarray:
     """ASNS copies over those of a solid-tumour cell of the same volume at basal expression, shape (n,)."""
     data = model.population.data
-    copies_of_solid = model.parameters["asns_copies_per_pL"] * model.parameters["volume_pL"]
+    copies_of_solid = PARAMETERS["asns_copies_per_pL"].value * model.parameters["volume_pL"]
     return data["asns_copies"] / (copies_of_solid[data["cell_type"]] * data["biomass"])
 
 

@@ -30,9 +30,16 @@ class Threads:
     ----------
     count
         Number of threads; by default the cores that the process may use.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` is below 1.
     """
 
     def __init__(self, count: int | None = None) -> None:
+        if count is not None and count < 1:
+            raise ValueError(f"threads: expected at least 1, got {count}")
         self.count = count or available_cores()
         self._pool = ThreadPoolExecutor(self.count - 1) if self.count > 1 else None
 
@@ -67,8 +74,3 @@ class Threads:
         self.run(
             lambda start=start: kernel(start, min(start + rows, n_rows), *arguments) for start in range(0, n_rows, rows)
         )
-
-    def close(self) -> None:
-        """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()

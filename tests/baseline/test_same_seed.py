@@ -12,12 +12,12 @@ from tumorabm.scenario import scenario_from_dict
 SCENARIO = {
     "name": "small_niche",
     "hours": 30.0,
-    "domain": {"size_um": [300.0, 300.0]},
+    "domain": {"size_um": [500.0, 500.0]},
     "vessels": {"density_per_mm2": 60.0},
     "cells": {
-        "blast": {"type": "all_blast", "count": 150},
-        "normal": {"type": "normal_marrow", "count": 90},
-        "stroma": {"type": "msc", "count": 10},
+        "blast": {"type": "all_blast", "count": 450},
+        "normal": {"type": "normal_marrow", "count": 260},
+        "stroma": {"type": "msc", "count": 20},
     },
     "pharmacology": {
         "doses": [

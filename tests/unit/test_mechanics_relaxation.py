@@ -218,6 +218,15 @@ def test_centres_stay_in_the_box_and_a_full_box_comes_to_rest(ndim):
     np.testing.assert_allclose(pressed[:, 0], [0.0, 50.0])
 
 
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_a_cell_comes_to_rest_touching_the_wall_from_within(side):
+    x = 2.0 if side == "low" else 98.0
+    position = np.array([[x, 50.0, 50.0]])
+    box = np.array([100.0, 100.0, 100.0])
+    relax(position, np.array([6.0]), np.zeros(1), np.array([1]), box, 3, 60.0, ONE, tolerance=1e-6)
+    np.testing.assert_allclose(position, [[6.0 if side == "low" else 94.0, 50.0, 50.0]], atol=1e-4)
+
+
 def test_a_fixed_cell_stays_and_its_neighbour_gives_way():
     positions = np.array([[500.0, 500.0, 10.0], [506.0, 500.0, 10.0]])
     relax(

@@ -197,17 +197,64 @@ def test_knocking_out_contact_transfer_leaves_no_asparagine_handed_over() -> Non
     assert without.population.data["contact_asparagine_amol"].sum() == 0.0
 
 
-def test_cells_placed_and_removed_by_hand_are_booked_in_the_ledger() -> None:
+def test_interventions_are_booked_in_the_ledger() -> None:
+    class Surgeon(mesa.Agent):
+        def step(self) -> None:
+            self.model.agents[0].remove()
+
     model = niche(pharmacology={}).run(hours=0.5)
-    model.agents[3].remove()
-    state = model.population.block("states")[0]
-    TumorCell(model, x_um=50.0, y_um=60.0, z_um=10.0, states=state, radius_um=6.0, asns_basal=0.03)
+    assert model.ledger.flows["interventions"] == 0.0
+    Surgeon(model)
+    model.add_cells("blast", np.array([[50.0, 60.0, 10.0], [70.0, 60.0, 10.0]]))
+    model.layers["glutamine"].data[...] *= 1.5
     assert model.observe()["ledger_relative_error"] < 1e-12
     model.run(hours=0.5)
     assert model.observe()["ledger_relative_error"] < 1e-12
-    assert model.ledger.flows["cells_placed_or_removed"] != 0.0
+    assert model.ledger.flows["interventions"] != 0.0
+
+
+def test_a_cell_without_states_is_refused_with_a_clear_message() -> None:
+    model = niche()
+    cell = TumorCell(model, x_um=50.0, y_um=60.0, z_um=10.0)
+    with pytest.raises(ValueError, match=f"cell {cell.unique_id} has no biomass"):
+        model.step()
+
+
+def test_mesas_collector_names_every_column() -> None:
+    model = niche(pharmacology={}).run(hours=2.0)
+    frame = model.datacollector.get_model_vars_dataframe()
+    assert frame["live_blast"].tolist() == model.timeseries()["live_blast"].tolist()
+    assert frame["time_h"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_cells_climb_oxygen_where_they_are_told_to() -> None:
+    def mean_oxygen(taxis: float) -> float:
+        walker = {"type": "solid_tumour", "count": 200, "parameters": {"oxygen_taxis": taxis}}
+        model = niche(
+            cells={"walker": walker}, vessels={"positions_um": [[100.0, 100.0]]}, pharmacology={},
+            mechanics={"enabled": False},
+        )  # fmt: skip
+        model.run(hours=3.0)
+        return float(model.cell_columns()["oxygen_mmHg"].mean())
+
+    assert mean_oxygen(1.0) > mean_oxygen(0.0) + 1.0
 
 
 def test_signals_are_known_from_the_start() -> None:
     first = niche().timeseries().iloc[0]
     assert 0.5 < first["translation_mean_blast"] <= 1.0
+
+
+def test_thickness_sets_the_volume_of_a_slab_and_resolution_does_not() -> None:
+    def growth(voxel_um: float, thickness_um: float) -> tuple[float, float]:
+        domain = {"size_um": [200.0, 200.0], "voxel_um": voxel_um, "thickness_um": thickness_um}
+        model = niche(domain=domain, pharmacology={}).run(hours=4.0)
+        volume_um3 = model.grid.n_voxels * model.grid.voxel_volume_um3
+        return volume_um3, model.timeseries()["tissue_glutamine_uM"].iloc[-1]
+
+    coarse_volume, coarse = growth(20.0, 20.0)
+    fine_volume, fine = growth(10.0, 20.0)
+    thin_volume, thin = growth(20.0, 10.0)
+    assert coarse_volume == fine_volume == 2.0 * thin_volume
+    assert fine == pytest.approx(coarse, rel=0.01)
+    assert thin < 0.99 * coarse  # twice the cells in the same volume

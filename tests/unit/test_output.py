@@ -305,7 +305,7 @@ def test_the_final_name_appears_only_when_all_is_there(tmp_path):
 def test_an_existing_folder_is_refused_and_untouched():
     path = run(out="mine")
     before = read_run_json(path)
-    with pytest.raises(OutputError, match=r"mine exists and is not empty.*--force"):
+    with pytest.raises(OutputError, match=r"mine exists, expected.*--force"):
         run(out="mine")
     assert read_run_json(path) == before
     assert names_in(".") == ["mine"]
@@ -317,6 +317,19 @@ def test_force_replaces_an_earlier_run_only_when_the_new_one_is_complete():
     assert run(out="mine", force=True, after_step=lambda recorder: (path / "old").stat()) == path
     assert not (path / "old").exists()
     assert names_in(".") == ["mine"]
+
+
+def test_an_interrupted_run_never_replaces_a_complete_one():
+    def interrupt(recorder):
+        if len(recorder.rows) > 1:
+            raise KeyboardInterrupt
+
+    path = run(out="mine")
+    before = read_run_json(path)
+    with pytest.raises(KeyboardInterrupt):
+        run(out="mine", force=True, after_step=interrupt)
+    assert read_run_json(path) == before
+    assert read_run_json(path.with_name("mine-2"))["finished"].startswith("interrupted")
 
 
 def test_force_never_deletes_what_is_not_a_run(tmp_path):

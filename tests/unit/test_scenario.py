@@ -1,6 +1,7 @@
 """Scenario files: what loads, what defaults and units mean, overrides, and writing the resolved scenario."""
 
 import json
+import math
 import tomllib
 from pathlib import Path
 
@@ -186,7 +187,7 @@ def test_byte_order_mark_is_read_over(tmp_path):
 @pytest.mark.parametrize(
     ("override", "read"),
     [
-        ("hours=48", lambda s: s.hours == 48),
+        ("hours=72", lambda s: s.hours == 72),
         (" cells.blast.asns_relative = 1.0 ", lambda s: s.cells["blast"].asns_relative == 1),
         ("cells.blast.type=molt4", lambda s: s.cells["blast"].type == "molt4"),
         ("cells.blast.type='molt4'", lambda s: s.cells["blast"].type == "molt4"),
@@ -222,7 +223,13 @@ def test_text_after_a_line_break_sets_nothing_else():
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.floats(0, 1e6)
 factors = st.dictionaries(st.sampled_from(sorted(PERTURBATIONS)), numbers, max_size=3)
-plain_parameters = sorted(set(PARAMETERS) - {"asns_relative", "asns_sigma", "asns_induction"})
+ordered = ("crowding", "end_biomass", "necrosis_oxygen")  # parameters that must rise from one to the next
+own_keys = {"asns_relative", "asns_sigma", "asns_induction"}
+free_parameters = sorted(name for name in set(PARAMETERS) - own_keys if not any(part in name for part in ordered))
+
+
+def within_ranges(names):
+    return st.fixed_dictionaries({name: st.floats(PARAMETERS[name].low, PARAMETERS[name].high) for name in names})
 
 
 def optional(**keys):
@@ -233,7 +240,7 @@ def optional(**keys):
 def scenarios(draw):
     ndim = draw(st.sampled_from([2, 3]))
     voxel = draw(st.sampled_from([5.0, 12.5, 20, 0.7]))
-    size = [voxel * draw(st.integers(1, 60)) for _ in range(ndim)]
+    size = [voxel * draw(st.integers(2, 60)) for _ in range(ndim)]
     point = st.tuples(*(st.floats(0, side) for side in size)).map(list)
     face_names = st.sampled_from(["x_low", "x_high", "y_low", "y_high", *(["z_low", "z_high"] if ndim == 3 else [])])
     faces = st.lists(face_names, unique=True, max_size=3) | st.just(["all"])
@@ -260,7 +267,7 @@ def scenarios(draw):
         optional={
             "asns_relative": st.floats(0.001, 10),
             "asns_sigma": numbers,
-            "parameters": st.dictionaries(st.sampled_from(plain_parameters), numbers, max_size=3),
+            "parameters": st.lists(st.sampled_from(free_parameters), unique=True, max_size=3).flatmap(within_ranges),
             "perturbations": factors,
         },
     )
@@ -277,12 +284,14 @@ def scenarios(draw):
             "drug": st.just("asparaginase"),
             "formulation": st.sampled_from(["native_e_coli", "pegaspargase", "erwinia", "calaspargase"]),
             "dose_iu_per_m2": st.floats(1, 1e5),
-            "day": st.floats(0, 1),
+            "day": st.floats(0, 0.95),
         },
         optional={"route": st.sampled_from(["iv", "im"])},
     )
     positions = st.fixed_dictionaries({"positions_um": st.lists(point, min_size=1, max_size=3)})
-    density = st.fixed_dictionaries({f"density_per_mm{ndim}": st.floats(0.1, 1e3)})
+    density = st.fixed_dictionaries(
+        {f"density_per_mm{ndim}": st.floats(1.0, 1e3).map(lambda n: n / math.prod(s / 1000.0 for s in size))}
+    )
     return draw(
         st.fixed_dictionaries(
             {

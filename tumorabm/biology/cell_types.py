@@ -21,9 +21,9 @@ class CellType:
     quiescent
         Whether such cells lie in G0/G1 at the start instead of cycling.
     resting_state
-        Steady state in human plasma at biomass 1 and at the preset's own ``asns_relative``: Asn, Asp, Gln, Glu in µM,
-        index of exchange amino acids, ER load, ATF4, ASNS mRNA, ASNS copies and mTORC1. A cell with another
-        ``asns_relative`` starts with ASNS mRNA and copies scaled in proportion.
+        Steady state in human plasma of a cell that does not grow, at biomass 1 and the preset's ``asns_relative``: Asn,
+        Asp, Gln, Glu in µM, index of exchange amino acids, ER load, ATF4, ASNS mRNA, ASNS copies and mTORC1. A cell
+        with another ``asns_relative`` or volume starts with ASNS mRNA and copies scaled in proportion.
     """
 
     meaning: str

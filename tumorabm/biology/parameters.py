@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,7 +47,7 @@ PARAMETERS: dict[str, Parameter] = {
         2.8e4,
         9e4,
         "D",
-        "150 pg protein, 4.4 mol% Asn",
+        "150-220 pg protein of 110 g/mol residues, 4.4 mol% Asn",
         "residues of each of Asn, Asp, Gln, Glu in protein",
     ),
     "translation_amol_per_min": Parameter(
@@ -199,7 +200,13 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "er_load_glucose": Parameter(1.2, "1", 0.5, 2, "A", _TUNED, "ER load added by lack of glucose"),
     "er_glucose_half_uM": Parameter(
-        1200, "µM", 800, 2000, "V", "ASNS induction k1/2 1 mM (Biochem J 339:151)", "glucose at half of that load"
+        1200,
+        "µM",
+        800,
+        2000,
+        "A",
+        "hand-tuned; ASNS induction has k1/2 1 mM glucose (Biochem J 339:151 [V])",
+        "glucose at half of that load",
     ),
     "er_time_min": Parameter(60, "min", 30, 120, "A", _TUNED, "time constant of ER load"),
     "atf4": Parameter(1.0, "1", 0, 3, "A", _TUNED, "ATF4 synthesis"),
@@ -287,6 +294,9 @@ PARAMETERS: dict[str, Parameter] = {
         0.6, "µm/min", 0.3, 0.7, "A", "0.4-1.0 in all; contested as above", "speed added by full EMT"
     ),
     "persistence_min": Parameter(15, "min", 5, 60, "A", "minutes to an hour", "time between turns"),
+    "oxygen_taxis": Parameter(
+        0.0, "1", 0, 1, "A", "0 is a purely random walk", "bias of the walk up the oxygen gradient"
+    ),
     "adhesion": Parameter(
         0.4, "1", 0, 1, "A", "relative to repulsion (PhysiCell default ratio 0.04-0.4)", "cell-cell adhesion"
     ),
@@ -343,6 +353,36 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "glutamine_import": Perturbation("glutamine_import_amol_per_min", "glutamine uptake"),
     "contact_transfer": Perturbation("contact_transfer_pL_per_min", "asparagine handed to touching cells"),
 }
+
+_DIVISORS = ("_km_", "_ki_", "half", "_time_min", "volume_pL", "protein_residues", "asns_copies_per_pL", "clearance")
+_AT_MOST_1 = ("adhesion", "oxygen_taxis", "division_asymmetry")
+_RISING = (
+    ("crowding_growth_full", "crowding_growth_zero"),
+    ("g1_end_biomass", "s_end_biomass", "g2_end_biomass"),
+    ("necrosis_oxygen_low_mmHg", "necrosis_oxygen_high_mmHg"),
+)
+
+
+def parameter_problem(name: str, value: float) -> str | None:
+    """Return what was expected of a parameter's value that no cell can have, else None."""
+    if value < 0.0:
+        return "expected a number of at least 0"
+    if value == 0.0 and any(part in name for part in _DIVISORS):
+        return "expected a number above 0"
+    if value > 1.0 and name in _AT_MOST_1:
+        return "expected a number from 0 to 1"
+    return None
+
+
+def order_problem(values: Mapping[str, float]) -> tuple[str, str] | None:
+    """Return the first parameter that breaks an order among parameters, and what was expected, else None."""
+    for names in _RISING:
+        for lower, upper in pairwise(names):
+            low, high = (values.get(name, PARAMETERS[name].value) for name in (lower, upper))
+            if not low < high:
+                return upper if upper in values else lower, f"expected {lower} ({low:g}) below {upper} ({high:g})"
+    return None
+
 
 PARAMETER_DTYPE = np.dtype([(name, np.float64) for name in PARAMETERS])
 

@@ -1,4 +1,4 @@
-"""The geometry that the fields share: equal cubic voxels."""
+"""The geometry that the fields share: equal voxels."""
 
 from __future__ import annotations
 
@@ -15,23 +15,28 @@ _WHOLE_VOXELS = 1e-6  # relative; lengths written in decimal are not exact in bi
 
 @dataclass(frozen=True)
 class Grid:
-    """A box of equal cubic voxels, its corner at the origin.
+    """A box of equal voxels, its corner at the origin: cubes, or squares of a slab.
 
     Parameters
     ----------
     shape
         Numbers of voxels (nz, ny, nx). A grid with nz = 1 is two-dimensional: a slab one voxel thick.
     voxel_um
-        Edge of a voxel, µm.
+        Edge of a voxel along x and y, and in three dimensions along z, µm.
+    thickness_um
+        Thickness of the slab of a two-dimensional grid, µm; by default one edge. The volume of its voxels, and with it
+        what a cell takes out of them, depends on it, and not on the resolution alone.
 
     Raises
     ------
     ValueError
-        If a number of voxels is not a positive integer, or the edge is not positive and finite.
+        If a number of voxels is not a positive integer, or a length is not positive and finite, or a thickness is given
+        in three dimensions.
     """
 
     shape: tuple[int, int, int]
     voxel_um: float
+    thickness_um: float | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.shape)
@@ -41,10 +46,15 @@ class Grid:
             raise ValueError(f"voxel_um: expected a positive length in µm, got {self.voxel_um}")
         object.__setattr__(self, "shape", tuple(int(n) for n in shape))
         object.__setattr__(self, "voxel_um", float(self.voxel_um))
+        if self.thickness_um is not None:
+            if shape[0] > 1:
+                raise ValueError(f"thickness_um: expected none on a grid of {shape[0]} layers, got {self.thickness_um}")
+            if not (math.isfinite(self.thickness_um) and self.thickness_um > 0):
+                raise ValueError(f"thickness_um: expected a positive length in µm, got {self.thickness_um}")
 
     @classmethod
-    def from_size(cls, size_um: Sequence[float], voxel_um: float) -> Grid:
-        """Return the grid of a box with sides ``size_um`` (x, y) or (x, y, z), µm.
+    def from_size(cls, size_um: Sequence[float], voxel_um: float, thickness_um: float | None = None) -> Grid:
+        """Return the grid of a slab with sides ``size_um`` (x, y) or of a box with sides (x, y, z), µm.
 
         Raises
         ------
@@ -56,7 +66,7 @@ class Grid:
         if not (math.isfinite(voxel_um) and voxel_um > 0):
             raise ValueError(f"voxel_um: expected a positive length in µm, got {voxel_um}")
         counts = [_whole_voxels(axis, side, voxel_um) for axis, side in zip("xyz", size_um, strict=False)]
-        return cls(tuple(reversed(counts + [1] * (3 - len(counts)))), voxel_um)
+        return cls(tuple(reversed(counts + [1] * (3 - len(counts)))), voxel_um, thickness_um)
 
     @classmethod
     def well_mixed(cls, volume_um3: float) -> Grid:
@@ -68,13 +78,18 @@ class Grid:
     @property
     def voxel_volume_um3(self) -> float:
         """Volume of a voxel, µm³."""
-        return self.voxel_um**3
+        return self.voxel_um**2 * self.depth_um
+
+    @property
+    def depth_um(self) -> float:
+        """Edge of a voxel along z, µm."""
+        return self.voxel_um if self.thickness_um is None else self.thickness_um
 
     @property
     def size_um(self) -> tuple[float, float, float]:
         """Sides of the box in the order x, y, z, µm."""
         nz, ny, nx = self.shape
-        return nx * self.voxel_um, ny * self.voxel_um, nz * self.voxel_um
+        return nx * self.voxel_um, ny * self.voxel_um, nz * self.depth_um
 
     @property
     def n_voxels(self) -> int:

@@ -7,6 +7,8 @@ n_ij the unit vector from j to i, d their distance and s = r_i + r_j the distanc
     f = -sqrt(a_i a_j) (d - s) (1 - (d - s)/w)²        s < d < s + w,  w = (1.25 - 1) s
     f = 0                                              beyond
 
+A wall pushes back as the flat face of a cell at rest would: by how far the ball reaches beyond it.
+
 The overdamped, centre-based form is the standard one (Osborne et al., PLoS Comput Biol 13:e1005387 (2017);
 Ghaffarizadeh et al., PLoS Comput Biol 14:e1005991 (2018)), the linear spring that of Meineke, Potten and Loeffler,
 Cell Prolif 34:253 (2001), the geometric mean of both cells' adhesion that of PhysiCell. The shape of the adhesion is an
@@ -259,9 +261,16 @@ def _evaluate(
             kxz += sx * dz
             kyz += sy * dz
             least_gap = min(least_gap, distance - rest)
-        velocity[i, 0] = _off_walls(mobility[i] * fx, x, box[0])
-        velocity[i, 1] = _off_walls(mobility[i] * fy, y, box[1])
-        velocity[i, 2] = _off_walls(mobility[i] * fz, z, box[2]) if ndim == 3 else 0.0
+        push_x, slope_x = _wall(x, radius, box[0])
+        push_y, slope_y = _wall(y, radius, box[1])
+        velocity[i, 0] = _off_walls(mobility[i] * (fx + push_x), x, box[0])
+        velocity[i, 1] = _off_walls(mobility[i] * (fy + push_y), y, box[1])
+        velocity[i, 2] = 0.0
+        kxx, kyy = kxx + slope_x, kyy + slope_y
+        if ndim == 3:
+            push_z, slope_z = _wall(z, radius, box[2])
+            velocity[i, 2] = _off_walls(mobility[i] * (fz + push_z), z, box[2])
+            kzz += slope_z
         kxy, kxz, kyz = abs(kxy), abs(kxz), abs(kyz)
         stiffness[i] = max(
             kxx + kxy + kxz, kyy + kxy + kyz, kzz + kxz + kyz
@@ -272,10 +281,17 @@ def _evaluate(
 
 @kernel
 def _off_walls(velocity, coordinate, size):
-    """Return ``velocity``, or 0 where a cell that lies at a wall is pushed against it."""
+    """Return ``velocity``, or 0 where a centre that lies on a wall is pushed against it."""
     if (coordinate <= 0.0 and velocity < 0.0) or (coordinate >= size and velocity > 0.0):
         return 0.0
     return velocity
+
+
+@kernel
+def _wall(coordinate, radius, size):
+    """Return the push of the two walls along one axis, as a length, and a bound of its slope."""
+    low, high = max(radius - coordinate, 0.0), max(coordinate + radius - size, 0.0)
+    return low - high, (1.0 if low > 0.0 else 0.0) + (1.0 if high > 0.0 else 0.0)
 
 
 @kernel

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,8 +134,8 @@ class Recorder:
         def attempt(name: str, write: Callable[[], object]) -> None:
             try:
                 write()
-            except OSError as error:
-                failed[name] = reason(error)
+            except (OSError, UnicodeError) as error:
+                failed[name] = reason(error) if isinstance(error, OSError) else str(error)
                 _remove(self._folder.path / name)
 
         if last_state:
@@ -187,7 +190,7 @@ class Recorder:
             raise OutputError(
                 f"nothing could be kept of the run: {reason(error)} ({self._folder.path.parent})"
             ) from error
-        return self._folder.publish()
+        return self._folder.publish(complete=finished is True)
 
     def _provenance(self, finished: bool | str) -> dict[str, object]:
         return {
@@ -245,7 +248,10 @@ def record_run(
         Something could not be written, because the disk is full, say.
     """
     n_steps = model.n_steps if n_steps is None else n_steps
-    recorder = Recorder(model, scenario, folder)
+    try:
+        recorder = Recorder(model, scenario, folder)
+    except OSError as error:
+        raise OutputError(f"cannot write the run folder: {reason(error)}") from error
     between_steps = True
     try:
         recorder.record()
@@ -258,13 +264,29 @@ def record_run(
             after_step(recorder)
     except OSError as error:
         why = f"stopped at {model.time_h:.1f} h: {reason(error)}"
-        path = recorder.close(why, last_state=False)
+        with _uninterrupted():
+            path = recorder.close(why, last_state=False)
         raise OutputError(f"the run {why}; what was recorded so far is in {path}") from error
     except BaseException as error:
-        path = recorder.close(_describe_end(error, model.time_h), last_state=between_steps)
+        with _uninterrupted():
+            path = recorder.close(_describe_end(error, model.time_h), last_state=between_steps)
         error.add_note(f"what was recorded so far is in {path}")
         raise
-    return recorder.close(True)
+    with _uninterrupted():
+        return recorder.close(True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C while what was recorded is completed: a second of patience against the loss of a run."""
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _describe_end(error: BaseException, time_h: float) -> str:

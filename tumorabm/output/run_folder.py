@@ -106,14 +106,15 @@ class RunFolder:
         """Write one JSON file; NumPy numbers are written as plain ones."""
         self.write_text(name, json.dumps(content, indent=2, default=lambda value: value.item()) + "\n")
 
-    def publish(self) -> Path:
+    def publish(self, *, complete: bool = True) -> Path:
         """Put all files on the disk for good, give the folder its final name and return that.
 
-        A name that was taken meanwhile is never overwritten without ``force``: -2, -3 is appended to this one.
+        A name that was taken is overwritten only with ``force``, and only by a ``complete`` run; else -2, -3 is
+        appended to this one.
         """
         try:
             _sync_tree(self.path)
-            if self._force and self._wanted.exists():
+            if complete and self._force and self._wanted.exists():
                 self._replace()
                 self.published = self._wanted
             else:
@@ -140,8 +141,8 @@ class RunFolder:
             raise OutputError(f"--out {out} is a file, expected a folder or a new name")
         if out == Path.cwd() or out in Path.cwd().parents:
             raise OutputError(f"--out {out} holds the current folder, expected a new name or an earlier run folder")
-        if not self._force and any(out.iterdir()):
-            raise OutputError(f"--out {out} exists and is not empty, expected a new name; --force replaces it")
+        if not self._force:
+            raise OutputError(f"--out {out} exists, expected a new name; --force replaces it")
 
     def _names(self) -> Iterator[Path]:
         yield self._wanted

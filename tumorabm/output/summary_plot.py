@@ -73,7 +73,8 @@ def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -
             if prefix + name in series:
                 ax.plot(times, series[prefix + name], color=colours[name], label=name)
         ax.set(title=title, ylabel=label)
-    axes[0].legend(title="cell type")
+    if axes[0].get_legend_handles_labels()[0]:
+        axes[0].legend(title="cell type")
     _set_log_where_wide(axes[4])
 
     activity, asparagine, hypoxia = axes[1], axes[2], axes[7]

@@ -39,7 +39,8 @@ ABSORPTION_HALF_LIFE_H = 12.0
 FORMULATIONS: dict[str, Formulation] = {
     "native_e_coli": Formulation(
         26.0, 26.0, 2.01, 15.0, 3500.0, 0.03,
-        "t½ 26 h [V Blood 2002; 20-32 h Asselin 1993, Ho 1986]; volume as pegaspargase [A]; Km [M]; ratio 2-10 % [V]",
+        "t½ 26 h [V Blood 2002; 20-32 h Asselin 1993, Ho 1986]; volume as pegaspargase [A]; Km [M]; "
+        "ratio 2-10 % [V], against 41-99 % at pH 8.6 (AACR 3378 [V])",
     ),
     "pegaspargase": Formulation(
         132.0, 139.0, 2.01, 15.0, 3500.0, 0.03,

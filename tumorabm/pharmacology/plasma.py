@@ -43,6 +43,7 @@ class Plasma:
         self._doses: dict[int, list[Any]] = {}
         for dose in pharmacology.doses:
             self._doses.setdefault(round(dose.day * 1440.0 / step_min), []).append(dose)
+        self._background_iu_per_mL = normal_mM["asparaginase"]
         self._activity_iu_per_mL: dict[tuple[str, str], float] = {}
         self._depot_iu_per_mL: dict[tuple[str, str], float] = {}
         asparagine = normal_mM["asparagine"]
@@ -65,8 +66,8 @@ class Plasma:
 
     @property
     def asparaginase_iu_per_mL(self) -> float:
-        """Activity of all formulations together."""
-        return sum(self._activity_iu_per_mL.values())
+        """Activity of all formulations together, on the scenario's constant background."""
+        return self._background_iu_per_mL + sum(self._activity_iu_per_mL.values())
 
     def enzyme_constants(self) -> tuple[float, float, float]:
         """Return Km of Asn and Gln (mM) and the glutaminase ratio, weighted by the activity of each formulation."""

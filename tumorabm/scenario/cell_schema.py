@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from tumorabm.biology.cell_types import CELL_TYPES
-from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS, order_problem, parameter_problem
 from tumorabm.scenario.base import NotNegative, Point, Points, Positive, Section
 from tumorabm.scenario.messages import Problem, refuse, unknown_name
 
@@ -55,7 +55,9 @@ class CellGroup(Section):
     """A group of cells of one type."""
 
     type: str = Field(description="preset of parameters", json_schema_extra={"enum": list(CELL_TYPES)})
-    count: int | None = Field(None, ge=0, description="number of cells at the start; or give positions_um")
+    count: int | None = Field(
+        None, ge=0, le=100_000_000, description="number of cells at the start; or give positions_um"
+    )
     positions_um: Points | None = Field(None, description="µm; one [x, y] or [x, y, z] for each cell; or give count")
     placement: Placement = Field(Placement(), description="where counted cells start")
     asns_relative: Positive | None = Field(
@@ -92,7 +94,20 @@ class CellGroup(Section):
             if name in _OWN_KEYS
         )
         refuse(_unknown_names(parameters, PARAMETERS, "parameter"))
+        refuse(
+            Problem((name,), expected)
+            for name, value in parameters.items()
+            if (expected := parameter_problem(name, value))
+        )
         return parameters
+
+    @model_validator(mode="after")
+    def _parameters_fit_one_another(self) -> CellGroup:
+        if self.type in CELL_TYPES and (
+            broken := order_problem({**CELL_TYPES[self.type].parameters, **self.parameters})
+        ):
+            refuse([Problem(("parameters", broken[0]), broken[1])])
+        return self
 
     _perturbations_exist = field_validator("perturbations")(check_perturbations)
 

@@ -15,6 +15,7 @@ from tumorabm.scenario.messages import Problem, refuse
 from tumorabm.scenario.units import MM_PER_UM, oxygen_mmHg_to_mM
 
 FACES = ("x_low", "x_high", "y_low", "y_high", "z_low", "z_high")
+_RESERVED = ("time_h", "x_um", "y_um", "z_um", "vessel_position_um")
 BUILT_IN_FIELDS = tuple(FIELD_DEFAULTS)
 
 FaceName = Annotated[
@@ -221,6 +222,11 @@ class FieldTable(Section):
             Problem((name,), "expected a name of letters, digits and _ that starts with a letter")
             for name in self.model_extra
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)
+        )
+        refuse(
+            Problem((name,), f"expected another name; {', '.join(_RESERVED)} name coordinates in the results")
+            for name in self.model_extra
+            if name in _RESERVED
         )
         return self
 

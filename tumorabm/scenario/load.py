@@ -109,6 +109,8 @@ def _parse(text: str, path: Path) -> dict[str, object]:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number too long for int()
         raise ScenarioError(f"{path}: {_syntax_message(str(error), text)}") from None
+    except RecursionError:
+        raise ScenarioError(f"{path}: tables or lists are nested too deeply; expected a scenario") from None
 
 
 def _syntax_message(message: str, text: str) -> str:

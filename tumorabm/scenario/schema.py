@@ -20,22 +20,45 @@ _MINUTES_PER_HOUR = 60
 _HOURS_PER_DAY = 24
 _MAX_STEPS = 1e9
 _MAX_VOXELS_A_SIDE = 1e6
+_MAX_VOXELS = 10**8
+_MAX_VESSELS = 10**7
+_SLAB_UM = 20.0
 _MAX_INTEGER = 2**63 - 1  # of TOML
 
 
 class SpatialDomain(Section):
-    """A rectangle (a slab one voxel thick) or a box of tissue."""
+    """A rectangle (a slab of tissue) or a box of tissue."""
 
     mode: Literal["spatial"] = Field("spatial", description="diffusion on a grid")
     size_um: Point = Field(description="µm; [x, y] or [x, y, z] of the domain, whole numbers of voxels")
     voxel_um: Positive = Field(20.0, description="µm; edge of a voxel")
+    thickness_um: Positive | None = Field(
+        None, description="µm; thickness of the slab of a 2-D domain, 20 where it is absent"
+    )
 
     @model_validator(mode="after")
     def _sides_are_whole_voxels(self) -> SpatialDomain:
         refuse(self._bad_sides())
+        if self.ndim == 3 and self.thickness_um is not None:
+            refuse([Problem(("thickness_um",), "expected none, because the domain is 3-D")])
         return self
 
+    @property
+    def slab_um(self) -> float | None:
+        """Thickness of a 2-D domain in µm; None in 3-D."""
+        if self.ndim == 3:
+            return None
+        return _SLAB_UM if self.thickness_um is None else self.thickness_um
+
     def _bad_sides(self) -> Iterator[Problem]:
+        voxels = [length / self.voxel_um for length in self.size_um]
+        if math.prod(voxels) > _MAX_VOXELS:
+            yield Problem(("size_um",), f"expected at most {_MAX_VOXELS:g} voxels in all")
+        if min(voxels) < 1.5 and max(voxels) > 1.5:
+            yield Problem(
+                ("size_um", voxels.index(min(voxels))),
+                f"expected at least two voxels of {self.voxel_um:g} µm a side, or one voxel in all",
+            )
         for axis, length in enumerate(self.size_um):
             n = length / self.voxel_um
             if n < 1 - 1e-6:
@@ -312,6 +335,12 @@ def _misfit_vessels(vessels: Vessels, domain: SpatialDomain | WellMixedDomain | 
         other = "density_per_mm3" if domain.ndim == 2 else "density_per_mm2"
         if getattr(vessels, other) is not None:
             yield Problem((other,), f"expected density_per_mm{domain.ndim}, because the domain is {domain.ndim}-D")
+        density = vessels.density_per_mm2 if domain.ndim == 2 else vessels.density_per_mm3
+        if density:
+            space = math.prod(length / 1000.0 for length in domain.size_um)
+            if not 0.5 < density * space <= _MAX_VESSELS:
+                key, unit = f"density_per_mm{domain.ndim}", f"{space:g} mm{'²' if domain.ndim == 2 else '³'}"
+                yield Problem((key,), f"expected 1 to {_MAX_VESSELS:g} vessels in this domain of {unit}, or 0")
         for index, point in enumerate(vessels.positions_um or ()):
             if expected := domain.point_problem(point):
                 yield Problem(("positions_um", index), expected)
@@ -344,8 +373,11 @@ def _misfit_doses(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator
         )
     elif "vessels" in valid and not valid["vessels"]:
         yield Problem(("doses",), "no vessels carry the doses; expected a section [vessels], or doses = []")
-    hours = valid.get("hours")
+    hours, time = valid.get("hours"), valid.get("time")
     for index, dose in enumerate(doses):
-        if hours is not None and dose.day * _HOURS_PER_DAY > hours:
+        if hours is None or time is None:
+            continue
+        step_h = time.step_min / _MINUTES_PER_HOUR
+        if round(dose.day * _HOURS_PER_DAY / step_h) >= round(hours / step_h):
             last = f"{hours / _HOURS_PER_DAY:g}"
-            yield Problem(("doses", index, "day"), f"expected a day of the run, 0 to {last} ({hours:g} h)")
+            yield Problem(("doses", index, "day"), f"expected a day before the run ends, 0 to {last} ({hours:g} h)")
