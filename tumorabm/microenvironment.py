@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -21,6 +22,9 @@ FIELD_TOLERANCE = 5e-3
 
 _HYDROLYSIS = {"asparagine": "aspartate", "glutamine": "glutamate"}
 """What the enzyme makes of its two substrates, beside ammonia."""
+
+
+UptakeByVoxel = Callable[[str], np.ndarray]
 
 
 class Microenvironment:
@@ -61,7 +65,8 @@ class Microenvironment:
                 tolerance=FIELD_TOLERANCE, scratch=scratch,
             )  # fmt: skip
             exchange = setting.vessel_exchange_per_min * (VESSEL_REFERENCE_UM / grid.voxel_um) ** grid.ndim
-            field.vessel_exchange_per_min[...] = exchange * per_voxel
+            if len(vessel_positions_um):
+                field.vessel_exchange_per_min[...] = exchange * per_voxel
             field.plasma_mM = setting.plasma * setting.plasma_fraction
             field.concentration_mM[...] = field.plasma_mM if setting.initial is None else setting.initial
             self.fields[name] = field
@@ -81,23 +86,22 @@ class Microenvironment:
         for name, concentration in concentrations.items():
             self.fields[name].plasma_mM = concentration * self.settings[name].plasma_fraction
 
-    def start_from_steady_state(self, uptake_amol_per_min: np.ndarray) -> None:
-        """Bring the fields without a given initial value to their steady state with the cells' uptake."""
+    def start_from_steady_state(self, uptake_of: UptakeByVoxel, dt_min: float) -> None:
+        """Bring the fields without a given initial value to their steady state with uptake and pending efflux."""
         for name, setting in self.settings.items():
             if setting.initial is None:
-                self.fields[name].relax_to_steady_state(**self._uptake(name, uptake_amol_per_min))
+                terms = self._uptake(name, uptake_of)
+                self.fields[name].relax_to_steady_state(self._given_off(name, dt_min), **terms)
 
-    def advance(
-        self, dt_min: float, uptake_amol_per_min: np.ndarray, enzyme: tuple[float, float, float]
-    ) -> dict[str, float]:
+    def advance(self, dt_min: float, uptake_of: UptakeByVoxel, enzyme: tuple[float, float, float]) -> dict[str, float]:
         """Advance all fields by one step.
 
         Parameters
         ----------
         dt_min
             Length of the step.
-        uptake_amol_per_min
-            Shape (7, n_voxels): greatest uptake of the cells in each voxel.
+        uptake_of
+            Returns the greatest uptake of the cells in each voxel, amol/min, shape (n_voxels,), of a substrate.
         enzyme
             Km for Asn, Km for Gln (mM), and glutaminase over asparaginase activity.
 
@@ -110,7 +114,7 @@ class Microenvironment:
         self._hydrolysed = {}
         exchanges: dict[str, Exchange] = {}
         for wave in self._waves:
-            tasks = [partial(self._advance_field, name, dt_min, uptake_amol_per_min, enzyme) for name in wave]
+            tasks = [partial(self._advance_field, name, dt_min, uptake_of, enzyme) for name in wave]
             for name, exchange in zip(wave, self.threads.run(tasks), strict=True):
                 exchanges[name] = exchange
                 atoms = NITROGEN_ATOMS.get(name, 0)
@@ -123,24 +127,29 @@ class Microenvironment:
         return flows
 
     def _advance_field(
-        self, name: str, dt_min: float, uptake_amol_per_min: np.ndarray, enzyme: tuple[float, float, float]
+        self, name: str, dt_min: float, uptake_of: UptakeByVoxel, enzyme: tuple[float, float, float]
     ) -> Exchange:
         field = self.fields[name]
-        terms = self._uptake(name, uptake_amol_per_min)
+        terms = self._uptake(name, uptake_of)
         if name in _HYDROLYSIS:
             activity = self.fields["asparaginase"].concentration_mM  # 1 IU/mL is 1 mM/min
             terms["enzyme_mM_per_min"] = activity if name == "asparagine" else activity * enzyme[2]
             terms["enzyme_km_mM"] = enzyme[0] if name == "asparagine" else enzyme[1]
-        source = self._hydrolysed.get(name)
-        if name in self.pending_amol:
-            given_off = self.pending_amol[name].reshape(self.grid.shape) / (self.grid.voxel_volume_um3 * dt_min)
-            source = given_off if source is None else source + given_off
+        source, hydrolysed = self._given_off(name, dt_min), self._hydrolysed.get(name)
+        if hydrolysed is not None:
+            source = hydrolysed if source is None else source + hydrolysed
         return field.advance(dt_min, source_mM_per_min=source, **terms)
 
-    def _uptake(self, name: str, uptake_amol_per_min: np.ndarray) -> dict[str, object]:
+    def _given_off(self, name: str, dt_min: float) -> np.ndarray | None:
+        """Return the source (mM/min) that the cells' efflux of the last step makes in this one."""
+        if name not in self.pending_amol:
+            return None
+        return self.pending_amol[name].reshape(self.grid.shape) / (self.grid.voxel_volume_um3 * dt_min)
+
+    def _uptake(self, name: str, uptake_of: UptakeByVoxel) -> dict[str, object]:
         if name not in UPTAKES:
             return {}
-        rate = uptake_amol_per_min[UPTAKES.index(name)].reshape(self.grid.shape) / self.grid.voxel_volume_um3
+        rate = uptake_of(name).reshape(self.grid.shape) / self.grid.voxel_volume_um3
         return {"uptake_mM_per_min": rate, "uptake_km_mM": UPTAKE_KM_UM[name].value / 1000.0}
 
     def _note_hydrolysis(

@@ -147,12 +147,10 @@ class TumorModel(ColumnModel):
         self.events = EventLog()
         self._crowding = np.zeros(self.grid.shape)
         self._found_cells()
-        self._look_around()
-        self.environment.start_from_steady_state(self._uptake_by_voxel())
+        self._found_fields()
         self.ledger = NitrogenLedger()
         self.ledger.open(self._nitrogen_amol())
         self._nitrogen_left = self._total_nitrogen_amol()
-        self._note_signals()
         self._observed = self.observe()
         self.datacollector = DataCollector(model_reporters={name: _reporter(name) for name in self._observed})
         self.datacollector.collect(self)
@@ -287,7 +285,7 @@ class TumorModel(ColumnModel):
         if self.tick % SORT_EVERY_TICKS == 0:
             self._sort_rows()
         self._look_around()
-        flows = self.environment.advance(self.step_min, self._uptake_by_voxel(), self.plasma.enzyme_constants())
+        flows = self.environment.advance(self.step_min, self._uptake_by_voxel, self.plasma.enzyme_constants())
         for name, amount in flows.items():
             self.ledger.flows[name] += amount
 
@@ -310,8 +308,7 @@ class TumorModel(ColumnModel):
         )  # fmt: skip
         self._check_finite(donated)
         self.ledger.flows["other_amino_acids"] += float(transaminated.sum())
-        for column, name in enumerate(s.EFFLUXES):
-            sum_by_voxel(self._order, np.ascontiguousarray(efflux[:, column]), self.environment.pending_amol[name])
+        self._release(efflux)
         alive = phase <= s.MITOSIS
         data["contact_asparagine_amol"][alive] = 0.0  # used up by the step; what a dead cell was given stays with it
         deliver(donors, start, touching, excess, donated, data["contact_asparagine_amol"])
@@ -365,27 +362,29 @@ class TumorModel(ColumnModel):
             )  # fmt: skip
 
     def _move(self) -> None:
-        data, n = self.population.data, self.population.size
         self._update_shapes()
-        if self.well_mixed or n == 0:
+        if self.well_mixed or self.population.size == 0:
             return
+        self._walk()
+        if self.scenario.mechanics.enabled:
+            self._relax(self.step_min)
+
+    def _walk(self) -> None:
+        data, n = self.population.data, self.population.size
         self.threads.over_rows(
             write_speeds, n, self.parameters, data["cell_type"], data["phase"],
             np.ascontiguousarray(data["emt"]), data["speed_um_per_min"],
         )  # fmt: skip
-        of_type = self.parameters[["persistence_min", "oxygen_taxis"]][data["cell_type"]]
-        positions, uids = self.population.block("position_um"), data["uid"]
+        positions = self.population.block("position_um")
         gradient = np.zeros((n, 3))
         if self.parameters["oxygen_taxis"].any():
             oxygen = self.fields["oxygen"].concentration_mM
             gradient = sample_gradient(oxygen, self.grid.voxel_um, positions, self.threads)
         migrate(
-            positions, self.population.block("polarity"), data["speed_um_per_min"], of_type["persistence_min"],
-            of_type["oxygen_taxis"], gradient, uids, self.box_um, self.grid.ndim, self.step_min, self.key, self.tick,
-            self.threads,
+            positions, self.population.block("polarity"), data["speed_um_per_min"],
+            self.parameters["persistence_min"][data["cell_type"]], self.parameters["oxygen_taxis"][data["cell_type"]],
+            gradient, data["uid"], self.box_um, self.grid.ndim, self.step_min, self.key, self.tick, self.threads,
         )  # fmt: skip
-        if self.scenario.mechanics.enabled:
-            self._relax(self.step_min)
 
     def _collect(self) -> None:
         """Let Mesa's collector observe where a row of the time series is due."""
@@ -414,6 +413,30 @@ class TumorModel(ColumnModel):
             for _ in range(FOUNDING_RELAXATIONS):
                 if self._relax(dt_min=60.0).finished:
                     break
+
+    def _found_fields(self) -> None:
+        """Start the fields in the steady state with the cells' uptake and, once that is known, with their efflux.
+
+        An instant of metabolism on a copy gives the efflux, and the signals of the first cells.
+        """
+        data, n = self.population.data, self.population.size
+        instant_min, nothing, efflux = 1e-6, np.zeros(n), np.empty((n, len(s.EFFLUXES)))
+        self._look_around()
+        self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)
+        self._look_around()
+        self.threads.over_rows(
+            advance_cells, n, instant_min, self.parameters, data["cell_type"], data["phase"], self._voxel,
+            data["asns_basal"], self._outside(), self._capacities, nothing, nothing, nothing,
+            self.population.block("states").copy(), self.population.block("signals"), efflux, np.empty(n), np.empty(n),
+        )  # fmt: skip
+        self._release(efflux * (self.step_min / instant_min))
+        self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)
+
+    def _release(self, efflux_amol: np.ndarray) -> None:
+        """Give what cells sent out, shape (n, 6), to the fields of the next step."""
+        for column, name in enumerate(s.EFFLUXES):
+            amounts = np.ascontiguousarray(efflux_amol[:, column])
+            sum_by_voxel(self._order, amounts, self.environment.pending_amol[name])
 
     def _relax(self, dt_min: float) -> RelaxResult:
         data, mechanics = self.population.data, self.scenario.mechanics
@@ -459,10 +482,11 @@ class TumorModel(ColumnModel):
             self.environment.saturation_min,
         )  # fmt: skip
 
-    def _uptake_by_voxel(self) -> np.ndarray:
-        total = np.empty((len(s.UPTAKES), self.grid.n_voxels))
-        for column in range(len(s.UPTAKES)):
-            sum_by_voxel(self._order, np.ascontiguousarray(self._capacities[:, column]), total[column])
+    def _uptake_by_voxel(self, substrate: str) -> np.ndarray:
+        """Return the greatest uptake of the cells in each voxel (amol/min), shape (n_voxels,)."""
+        total = np.empty(self.grid.n_voxels)
+        of_cells = np.ascontiguousarray(self._capacities[:, s.UPTAKES.index(substrate)])
+        sum_by_voxel(self._order, of_cells, total)
         return total
 
     def _donors(self) -> np.ndarray:
@@ -505,16 +529,6 @@ class TumorModel(ColumnModel):
 
     def _total_nitrogen_amol(self) -> float:
         return sum(self._nitrogen_amol().values())
-
-    def _note_signals(self) -> None:
-        """Give the first cells the signals of their state: an instant of metabolism on a copy."""
-        data, n = self.population.data, self.population.size
-        nothing = np.zeros(n)
-        self.threads.over_rows(
-            advance_cells, n, 1e-6, self.parameters, data["cell_type"], data["phase"], self._voxel, data["asns_basal"],
-            self._outside(), self._capacities, nothing, nothing, nothing, self.population.block("states").copy(),
-            self.population.block("signals"), np.empty((n, len(s.EFFLUXES))), np.empty(n), np.empty(n),
-        )  # fmt: skip
 
     def _nitrogen_of_cells(self, rows: slice | np.ndarray) -> float:
         """Nitrogen of free pools, nucleotides, protein and Asn received by contact of these rows (amol)."""

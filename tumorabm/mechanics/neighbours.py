@@ -15,6 +15,9 @@ from tumorabm.kernels import kernel
 from tumorabm.mechanics.columns import as_column, as_points
 from tumorabm.threads import Threads
 
+_PORTION = 16384
+"""Cells whose neighbours are listed at a time."""
+
 
 class VoxelOrder(NamedTuple):
     """Cells in order of (voxel, uid): those of voxel v are the rows ``row[start[v]:start[v + 1]]``."""
@@ -136,15 +139,25 @@ def find_neighbours(
     order = order_by_voxel(bins, uids, int(shape.prod()))
     body = np.column_stack((positions_um, radii_um))[order.row]
     bins = bins[order.row]
-    # Each list is first written into room for all cells of the bins around, so that distances are computed only once.
-    room = np.zeros(n + 1, dtype=np.int64)
-    threads.over_rows(_count_candidates, n, bins, order.start, shape, room)
-    np.cumsum(room, out=room)
-    candidate = np.empty(room[-1], dtype=np.int32)
-    threads.over_rows(_list_neighbours, n, body, bins, order.start, shape, reach, skin_um, room, candidate, start)
+    # Each list is first written into room for all cells of the bins around, so that distances are computed only once;
+    # in portions, for that room is several times what the lists need.
+    portions = []
+    for first in range(0, n, _PORTION):
+        rows = min(_PORTION, n - first)
+        room = np.zeros(rows + 1, dtype=np.int64)
+        threads.over_rows(_count_candidates, rows, first, bins, order.start, shape, room)
+        np.cumsum(room, out=room)
+        candidate = np.empty(room[-1], dtype=np.int32)
+        length = start[first + 1 : first + rows + 1]
+        threads.over_rows(
+            _list_neighbours, rows, first, body, bins, order.start, shape, reach, skin_um, room, candidate, length
+        )
+        place = np.concatenate(([0], np.cumsum(length)))
+        portion = np.empty(place[-1], dtype=np.int32)
+        threads.over_rows(_copy_lists, rows, room, candidate, place, portion)
+        portions.append(portion)
     np.cumsum(start, out=start)
-    neighbour = np.empty(start[-1], dtype=np.int32)
-    threads.over_rows(_copy_lists, n, room, candidate, start, neighbour)
+    neighbour = np.concatenate(portions)
     return NeighbourLists(order.row, start, neighbour)
 
 
@@ -231,27 +244,28 @@ def _candidates(bin_number, bin_start, shape, dz, dy):
 
 
 @kernel
-def _count_candidates(start, stop, bins, bin_start, shape, room):
-    for i in range(start, stop):
+def _count_candidates(start, stop, first_row, bins, bin_start, shape, room):
+    for k in range(start, stop):
         count = 0
         for dz in range(-1, 2):
             for dy in range(-1, 2):
-                first, last = _candidates(bins[i], bin_start, shape, dz, dy)
+                first, last = _candidates(bins[first_row + k], bin_start, shape, dz, dy)
                 count += last - first
-        room[i + 1] = count
+        room[k + 1] = count
 
 
 @kernel
-def _list_neighbours(start, stop, body, bins, bin_start, shape, reach, skin, room, candidate, list_start):
-    for i in range(start, stop):
-        k = room[i]
+def _list_neighbours(start, stop, first_row, body, bins, bin_start, shape, reach, skin, room, candidate, length):
+    for k in range(start, stop):
+        i = first_row + k
+        place = room[k]
         for dz in range(-1, 2):
             for dy in range(-1, 2):
                 first, last = _candidates(bins[i], bin_start, shape, dz, dy)
                 for j in range(first, last):
-                    candidate[k] = j  # stands only if near: cheaper than a jump that cannot be predicted
-                    k += int(_near(body, i, j, reach, skin))
-        list_start[i + 1] = k - room[i]
+                    candidate[place] = j  # stands only if near: cheaper than a jump that cannot be predicted
+                    place += int(_near(body, i, j, reach, skin))
+        length[k] = place - room[k]
 
 
 @kernel
