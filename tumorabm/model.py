@@ -189,10 +189,10 @@ class TumorModel(ColumnModel):
         Raises
         ------
         ValueError
-            If ``hours`` is less than one step.
+            If ``hours`` is not a whole number of steps, at least one.
         """
-        if hours is not None and not round(hours * 60.0 / self.step_min) >= 1:
-            raise ValueError(f"run: expected at least one step of {self.step_min:g} min, got {hours} h")
+        if hours is not None and not self.scenario.time.whole_steps(hours):
+            raise ValueError(f"run: expected a whole number of steps of {self.step_min:g} min, got {hours} h")
         last = self.n_steps if hours is None else self.tick + round(hours * 60.0 / self.step_min)
         while self.tick < last:
             self.step()

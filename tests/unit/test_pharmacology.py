@@ -112,3 +112,103 @@ def test_diet_moves_the_normal_value_of_asparagine() -> None:
     blood = Plasma(NORMAL_MM, pharmacology, STEP_MIN)
     advance(blood, 24.0)
     assert blood.concentrations["asparagine"] == pytest.approx(0.025, rel=1e-6)
+
+
+def planned(doses: list[tuple[str, str, float, float]], step_min: float, background_iu_per_mL: float = 0.0) -> Plasma:
+    """Return plasma with doses of (formulation, route, IU/m², day) ahead."""
+    entries = [
+        {"drug": "asparaginase", "formulation": formulation, "route": route, "dose_iu_per_m2": dose, "day": day}
+        for formulation, route, dose, day in doses
+    ]
+    plan = scenario_from_dict(
+        {
+            "hours": 2400.0,
+            "domain": {"size_um": [40.0, 40.0]},
+            "vessels": {"positions_um": [[20.0, 20.0]]},
+            "pharmacology": {"doses": entries},
+        }
+    )
+    return Plasma(NORMAL_MM | {"asparaginase": background_iu_per_mL}, plan.pharmacology, step_min)
+
+
+def run_to(blood: Plasma, hours: float, step_min: float) -> None:
+    """Give the doses as they fall due, from the start to ``hours``."""
+    for tick in range(round(hours * 60.0 / step_min)):
+        for dose in blood.doses_at(tick):
+            blood.give(dose)
+        blood.advance(step_min)
+
+
+def test_a_second_dose_adds_to_what_is_left_of_the_first() -> None:
+    blood = planned([("pegaspargase", "iv", 2500.0, 0.0), ("pegaspargase", "iv", 1000.0, 3.0)], 60.0)
+    run_to(blood, 96.0, 60.0)
+    expected = (2500.0 * 0.5 ** (96.0 / 132.0) + 1000.0 * 0.5 ** (24.0 / 132.0)) / 2010.0
+    assert blood.asparaginase_iu_per_mL == pytest.approx(expected, rel=1e-6)
+
+
+def test_doses_of_one_step_add_up_whatever_their_formulation() -> None:
+    blood = planned(
+        [("native_e_coli", "iv", 600.0, 0.0), ("native_e_coli", "iv", 400.0, 0.0), ("erwinia", "iv", 2000.0, 0.0)], 60.0
+    )
+    run_to(blood, 24.0, 60.0)
+    litres = {name: 1000.0 * FORMULATIONS[name].volume_l_per_m2 for name in ("native_e_coli", "erwinia")}
+    native, erwinia = 1000.0 / litres["native_e_coli"], 2000.0 / litres["erwinia"]
+    expected = native * 0.5 ** (24.0 / 26.0) + erwinia * 0.5 ** (24.0 / 7.5)
+    assert blood.asparaginase_iu_per_mL == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_second_intramuscular_dose_adds_to_the_depot_of_the_first() -> None:
+    once = planned([("erwinia", "im", 25000.0, 0.0)], 60.0)
+    twice = planned([("erwinia", "im", 25000.0, 0.0), ("erwinia", "im", 25000.0, 0.0)], 60.0)
+    for blood in (once, twice):
+        run_to(blood, 36.0, 60.0)
+    assert twice.asparaginase_iu_per_mL == pytest.approx(2.0 * once.asparaginase_iu_per_mL, rel=1e-12)
+
+
+@pytest.mark.parametrize(("formulation", "published_h"), [("pegaspargase", 139.0), ("erwinia", 15.6)])
+def test_after_absorption_activity_falls_with_the_intramuscular_half_life(formulation: str, published_h: float) -> None:
+    blood = planned([(formulation, "im", 25000.0, 0.0)], 60.0)
+    run_to(blood, 700.0, 60.0)
+    start = blood.asparaginase_iu_per_mL
+    for _ in range(100):
+        blood.advance(60.0)
+    assert blood.asparaginase_iu_per_mL / start == pytest.approx(0.5 ** (100.0 / published_h), rel=1e-3)
+
+
+def test_intramuscular_activity_is_that_of_absorption_and_elimination_of_the_first_order() -> None:
+    blood = planned([("erwinia", "im", 25000.0, 0.0)], 60.0)
+    run_to(blood, 20.0, 60.0)
+    absorption, elimination = 1.0 / 12.0, 1.0 / 15.6
+    peak = 25000.0 / (1000.0 * FORMULATIONS["erwinia"].volume_l_per_m2)
+    bateman = absorption / (absorption - elimination) * (0.5 ** (20.0 * elimination) - 0.5 ** (20.0 * absorption))
+    assert blood.asparaginase_iu_per_mL == pytest.approx(peak * bateman, rel=1e-6)
+
+
+def test_a_constant_background_of_activity_is_there_from_the_start_and_stays() -> None:
+    blood = planned([], 60.0, background_iu_per_mL=0.02)
+    assert blood.asparaginase_iu_per_mL == 0.02
+    assert blood.concentrations["asparaginase"] == 0.02
+    run_to(blood, 240.0, 60.0)
+    assert blood.asparaginase_iu_per_mL == 0.02
+    assert blood.concentrations["asparaginase"] == 0.02
+    asparagine, influx = blood.concentrations["asparagine"], 2.0e-3
+    km = FORMULATIONS["native_e_coli"].asparagine_km_uM / 1000.0
+    made = influx * (1.0 - asparagine / NORMAL_MM["asparagine"])
+    assert made == pytest.approx(0.02 * asparagine / (km + asparagine), rel=1e-3)
+
+
+def test_a_dose_comes_on_top_of_the_background() -> None:
+    with_background = planned([("native_e_coli", "iv", 1000.0, 1.0)], 60.0, background_iu_per_mL=0.02)
+    without = planned([("native_e_coli", "iv", 1000.0, 1.0)], 60.0)
+    for blood in (with_background, without):
+        run_to(blood, 48.0, 60.0)
+    assert without.asparaginase_iu_per_mL > 0.0
+    assert with_background.asparaginase_iu_per_mL == pytest.approx(without.asparaginase_iu_per_mL + 0.02, rel=1e-12)
+
+
+def test_a_trace_of_another_formulation_hardly_moves_the_constants_of_a_large_background() -> None:
+    blood = planned([("erwinia", "iv", 1.0, 0.0)], 60.0, background_iu_per_mL=1.0)
+    run_to(blood, 1.0, 60.0)
+    asparagine_km_mM, _, ratio = blood.enzyme_constants()
+    assert asparagine_km_mM == pytest.approx(0.015, rel=0.01)
+    assert ratio == pytest.approx(0.03, rel=0.01)

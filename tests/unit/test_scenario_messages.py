@@ -76,8 +76,16 @@ def test_the_good_scenario_is_good(good):
             ["crowding_growth_full = 1.1", "expected crowding_growth_full (1.1) below crowding_growth_zero (1)"],
         ),
         ("count = 10", "count = 99999999999", ["cells.blast.count = 99999999999", "100000000"]),
-        ("density_per_mm2 = 60.0", "density_per_mm2 = 1e-3", ["density_per_mm2 = 0.001", "expected 1 to 1e+07 vessels"]),
-        ("density_per_mm2 = 60.0", "density_per_mm2 = 1e30", ["density_per_mm2 = 1e+30", "expected 1 to 1e+07 vessels"]),
+        (
+            "density_per_mm2 = 60.0",
+            "density_per_mm2 = 1e-3",
+            ["density_per_mm2 = 0.001", "expected 1 to 1e+07 vessels"],
+        ),
+        (
+            "density_per_mm2 = 60.0",
+            "density_per_mm2 = 1e30",
+            ["density_per_mm2 = 1e+30", "expected 1 to 1e+07 vessels"],
+        ),
         ("day = 1.0", "day = -1", ["pharmacology.doses.0.day = -1", ">= 0"]),
         ("2500.0", "0", ["pharmacology.doses.0.dose_iu_per_m2 = 0", "expected a number > 0"]),
         ("dose_iu_per_m2", "dose_mg_per_m2", ["wrong unit", "given as dose_iu_per_m2"]),

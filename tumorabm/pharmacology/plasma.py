@@ -70,10 +70,13 @@ class Plasma:
         return self._background_iu_per_mL + sum(self._activity_iu_per_mL.values())
 
     def enzyme_constants(self) -> tuple[float, float, float]:
-        """Return Km of Asn and Gln (mM) and the glutaminase ratio, weighted by the activity of each formulation."""
-        weights = {FORMULATIONS[name]: 0.0 for name, _ in self._activity_iu_per_mL}
+        """Return Km of Asn and Gln (mM) and the glutaminase ratio, weighted by the activity of each formulation.
+
+        The scenario's background counts as native enzyme.
+        """
+        weights = {FORMULATIONS["native_e_coli"]: self._background_iu_per_mL}
         for (name, _), activity in self._activity_iu_per_mL.items():
-            weights[FORMULATIONS[name]] += activity
+            weights[FORMULATIONS[name]] = weights.get(FORMULATIONS[name], 0.0) + activity
         total = sum(weights.values())
         if total == 0.0:
             weights, total = {FORMULATIONS["native_e_coli"]: 1.0}, 1.0
