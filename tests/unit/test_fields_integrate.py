@@ -213,7 +213,6 @@ def test_fields_advanced_in_threads_give_the_same_bits():
         cases = [random_case((1, 33, 29), seed) for seed in range(4)]
         threads = Threads(count)
         threads.run([lambda case=case: case[0].advance(6.0, **case[1]) for case in cases])
-        threads.close()
         results.append(np.array([field.concentration_mM for field, _ in cases]))
     assert results[0].tobytes() == results[1].tobytes()
 
