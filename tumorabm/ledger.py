@@ -22,6 +22,8 @@ class NitrogenLedger:
         ordinary agent placed, removed or wrote outside the model's own step.
     initial
         Pools at the start.
+    pools
+        Pools when the account was last balanced.
     debris
         Nitrogen of bodies that were cleared.
     """
@@ -36,16 +38,15 @@ class NitrogenLedger:
     def open(self, pools: dict[str, float]) -> None:
         """Start the account with these pools."""
         self.initial = dict(pools)
-        self.pools = dict(pools)
+        self.balance(pools)
 
-    def balance(self, pools: dict[str, float]) -> float:
-        """Set the pools of now and return the relative error: what is there over what should be, minus 1."""
+    def balance(self, pools: dict[str, float]) -> None:
+        """Set the pools of now, which `relative_error` holds against the flows."""
         self.pools = dict(pools)
-        return self.relative_error
 
     @property
     def relative_error(self) -> float:
-        """Magnitude of (pools now - initial pools - flows) over the pools now."""
+        """Magnitude of (pools now + debris - initial pools - flows), over the larger of what is and should be there."""
         present = sum(self.pools.values()) + self.debris
         expected = sum(self.initial.values()) + sum(self.flows.values())
         largest = max(abs(present), abs(expected))

@@ -132,13 +132,17 @@ class Microenvironment:
         field = self.fields[name]
         terms = self._uptake(name, uptake_of)
         if name in _HYDROLYSIS:
-            activity = self.fields["asparaginase"].concentration_mM  # 1 IU/mL is 1 mM/min
-            terms["enzyme_mM_per_min"] = activity if name == "asparagine" else activity * enzyme[2]
+            terms["enzyme_mM_per_min"] = self._enzyme_velocity(name, enzyme)
             terms["enzyme_km_mM"] = enzyme[0] if name == "asparagine" else enzyme[1]
         source, hydrolysed = self._given_off(name, dt_min), self._hydrolysed.get(name)
         if hydrolysed is not None:
             source = hydrolysed if source is None else source + hydrolysed
         return field.advance(dt_min, source_mM_per_min=source, **terms)
+
+    def _enzyme_velocity(self, name: str, enzyme: tuple[float, float, float]) -> np.ndarray:
+        """Return the enzyme's greatest rate on one of its substrates, mM/min: 1 IU/mL splits 1 mM/min of Asn."""
+        activity = self.fields["asparaginase"].concentration_mM
+        return activity if name == "asparagine" else activity * enzyme[2]
 
     def _given_off(self, name: str, dt_min: float) -> np.ndarray | None:
         """Return the source (mM/min) that the cells' efflux of the last step makes in this one."""
@@ -155,8 +159,7 @@ class Microenvironment:
     def _note_hydrolysis(
         self, name: str, dt_min: float, exchange: Exchange, enzyme: tuple[float, float, float]
     ) -> None:
-        velocity = self.fields["asparaginase"].concentration_mM * (1.0 if name == "asparagine" else enzyme[2])
-        split_mM_per_min = velocity * exchange.enzyme_saturation_min / dt_min
+        split_mM_per_min = self._enzyme_velocity(name, enzyme) * exchange.enzyme_saturation_min / dt_min
         for product in (_HYDROLYSIS[name], "ammonia"):
             self._hydrolysed[product] = self._hydrolysed.get(product, 0.0) + split_mM_per_min
 
