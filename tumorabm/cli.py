@@ -18,7 +18,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tumorabm.bench.cases import Case
     from tumorabm.output import Recorder
+    from tumorabm.output.run_folder import RunFolder
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -70,7 +72,7 @@ def run(
         float | None,
         typer.Option(help="Simulate this long: a longer time extends the scenario, a shorter one stops the run early."),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default the cores it may use.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; by default the cores it may use.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the path of the run folder.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder --out where it exists.")] = False,
 ) -> None:
@@ -82,6 +84,7 @@ def run(
         overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
         loaded = load_scenario(scenario, overrides)
         n_steps = None if hours is None else _whole_steps(hours, loaded.time)
+        _require_threads([] if threads is None else [threads])
         if hours is not None and hours > loaded.hours:
             loaded = load_scenario(scenario, [*overrides, f"hours={hours!r}"])
         folder = RunFolder(loaded.name, loaded.seed, out=out, force=force)
@@ -95,9 +98,10 @@ def run(
             )
             _complain(f"interrupted; {where}")
             raise typer.Exit(INTERRUPTED) from None
-        except FloatingPointError as error:
-            where = f"; what was recorded so far is in {_shown(folder.published)}" if folder.published else ""
-            _complain(f"the run failed: {error}{where}")
+        except (FloatingPointError, MemoryError) as error:
+            if isinstance(error, MemoryError) and not folder.published:
+                raise  # too large from the start: the user's to mend
+            _complain(f"the run failed: {_words(error)}{_kept(folder)}")
             raise typer.Exit(FAILED) from None
         finally:
             folder.discard()
@@ -145,6 +149,45 @@ def parameters(
     console.print(table)
     if not perturbations:
         console.print("\ntags: V seen in a source, M remembered and not yet checked, A assumed, D derived")
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Small tissues, few steps, no compiling: a minute.")] = False,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Tissue to time, e.g. disc_100k or ball_10k; may be repeated. Default: all."),
+    ] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(help="Number of threads; may be repeated. Default: 1 and 2.")
+    ] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the results also as JSON.")
+    ] = None,
+) -> None:
+    """Measure speed, memory, start-up and accuracy of this checkout on this machine."""
+    with _clear_messages():
+        from tumorabm.bench.report import print_report, write_json
+        from tumorabm.bench.suite import run_suite
+
+        cases, counts = _bench_cases(sizes, quick), _require_threads(threads or [1, 2])
+        target = None if json_file is None else _writable(Path(json_file), "--json")
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            results = run_suite(cases, counts, cold_start=not quick, tell=_say)
+        except KeyboardInterrupt:
+            _complain("interrupted; nothing was written")
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        print_report(results, _console())
+        if target is not None:
+            try:
+                write_json(results, target)
+            except OSError as error:
+                raise _cannot_write(target, "--json", error) from error
+    if results.failures:
+        raise typer.Exit(FAILED)
 
 
 class _Interruption:
@@ -274,7 +317,8 @@ def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
         table.add_row(name, *(f"{row['live_' + name]:.0f}" for row in moments.values()))
     _console().print(table)
     wall_s = json.loads((path / "run.json").read_text(encoding="utf-8"))["wall_s"]
-    print(f"plasma asparagine, lowest: {min(row['plasma_asparagine_uM'] for row in rows):.3g} µM")
+    if "plasma_asparagine_uM" in rows[0]:
+        print(f"plasma asparagine, lowest: {min(row['plasma_asparagine_uM'] for row in rows):.3g} µM")
     print(f"nitrogen ledger, largest relative error: {max(row['ledger_relative_error'] for row in rows):.1e}")
     print(f"simulated {rows[-1]['time_h']:g} h in {wall_s:.1f} s")
     print(f"run folder: {_shown(path)}")
@@ -295,9 +339,22 @@ def _clear_messages() -> Iterator[None]:
     except (ScenarioError, OutputError, _UserError) as error:
         _complain(str(error))
         raise typer.Exit(USER_ERROR) from None
-    except MemoryError:
-        _complain("the scenario needs more memory than there is; expected fewer voxels or cells")
+    except MemoryError as error:
+        _complain(f"{_words(error)}; expected fewer voxels or cells")
         raise typer.Exit(USER_ERROR) from None
+
+
+def _words(error: Exception) -> str:
+    return str(error) or "the scenario needs more memory than there is"  # Python's own MemoryError says nothing
+
+
+def _kept(folder: RunFolder) -> str:
+    """Return the end of a message that says what is left of a run that broke off."""
+    from tumorabm.output.recorder import last_table
+
+    if folder.published is None:
+        return ""
+    return f"; what was recorded so far is in {_shown(folder.published)}{last_table(folder)}"
 
 
 def _whole_steps(hours: float, time_step) -> int:
@@ -306,12 +363,59 @@ def _whole_steps(hours: float, time_step) -> int:
     return round(hours * 60.0 / time_step.step_min)
 
 
+def _bench_cases(sizes: list[str] | None, quick: bool) -> list[Case]:
+    """Return the cases of these names, or all; an unknown name is refused."""
+    from tumorabm.bench.cases import CASES, QUICK_CASES
+    from tumorabm.scenario.messages import unknown_name
+
+    names = sizes or (QUICK_CASES if quick else CASES)
+    for name in names:
+        if name not in CASES:
+            raise _UserError(f"--sizes {name}: {unknown_name('size', name, CASES)}")
+    return [CASES[name].shortened() if quick else CASES[name] for name in names]
+
+
+def _require_threads(counts: list[int]) -> list[int]:
+    """Return the numbers of threads, or refuse one that cannot be used."""
+    from tumorabm.threads import Threads
+
+    for count in counts:
+        try:
+            Threads(count)
+        except ValueError as error:
+            raise _UserError(f"--{error}") from error
+    return counts
+
+
+def _writable(path: Path, option: str) -> Path:
+    """Return ``path`` if a file can be written there, or refuse it before time is spent."""
+    import tempfile
+
+    if path.is_dir():
+        raise _UserError(f"{option} {path} is a folder, expected the name of a file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise _cannot_write(path, option, error) from error
+
+
+def _cannot_write(path: Path, option: str, error: OSError) -> _UserError:
+    from tumorabm.output.run_folder import reason
+
+    return _UserError(f"{option} {path}: cannot be written: {reason(error)}")
+
+
 def _types(row: dict[str, float]) -> list[str]:
     return [name.removeprefix("live_") for name in row if name.startswith("live_")]
 
 
 def _shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 def _complain(message: str) -> None:

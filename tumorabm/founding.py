@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tumorabm.biology import states as s
 from tumorabm.biology.cell_types import CELL_TYPES
+from tumorabm.biology.clock import CLOCK_DTYPE, INHIBITIONS
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
 from tumorabm.fields import Grid
-from tumorabm.scenario import CellGroup, Scenario, Vessels
+from tumorabm.scenario import CellGroup, Clock, Scenario, Vessels
 
 LN2 = math.log(2.0)
 
@@ -25,7 +27,28 @@ def group_parameters(scenario: Scenario, group: CellGroup) -> dict[str, float]:
         for name, factor in perturbations.items():
             parameter = PERTURBATIONS[name].parameter
             values[parameter] = factor * values.get(parameter, PARAMETERS[parameter].value)
+    if group.clock and not group.clock.oxygen_dependent:
+        values["necrosis_per_min"] = 0.0
     return values
+
+
+def group_clock(group: CellGroup) -> dict[str, object]:
+    """Return the constants of a group's clock, as `tumorabm.biology.clock.clock_table` takes them; none without one."""
+    clock = group.clock
+    if clock is None:
+        return {}
+    return {
+        "cycling": clock.cycling,
+        "linear_growth": clock.growth == "linear",
+        "inhibition": INHIBITIONS.index(clock.contact_inhibition),
+        "phase_min": [60.0 * hours for hours in (clock.g1_h, clock.s_h, clock.g2_h, clock.m_h)],
+        **{name: getattr(clock, name) for name in CLOCK_DTYPE.names if name in type(clock).model_fields},
+    }
+
+
+def rates_by_type(fields: Sequence[str], rates: Sequence[Mapping[str, float]]) -> dict[str, np.ndarray]:
+    """Return for each of ``fields`` the rate of each type, shape (n_types,), 0 where ``rates`` of a type name none."""
+    return {name: np.array([of_type.get(name, 0.0) for of_type in rates]) for name in fields}
 
 
 def vessel_positions(vessels: Vessels | None, grid: Grid, generator: np.random.Generator) -> np.ndarray:
@@ -65,7 +88,7 @@ def _in_space(positions_um: np.ndarray, grid: Grid) -> np.ndarray:
 def founding_states(
     group: CellGroup, parameters: np.void, number: int, step_min: float, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return states (n, 14) and basal ASNS expression (n,) of a group's first cells.
+    """Return states (n, 14) and basal ASNS expression (n,) of the first cells of a group with a metabolism.
 
     Cells start in the steady state of their type in plasma. Cycling types have the ages of an exponentially growing
     population, ``B = 1/(1 - u/2)`` [D], and the ASNS that growth leaves them, ``lambda/(lambda + µ)`` of that without
@@ -108,3 +131,16 @@ def founding_phases(parameters: np.void, biomass: np.ndarray) -> np.ndarray:
     """Return the cycle phase that fits each cell's biomass, int8 (n,)."""
     ends = [parameters["g1_end_biomass"], parameters["s_end_biomass"], parameters["g2_end_biomass"]]
     return np.searchsorted(ends, biomass, side="right").astype(np.int8)
+
+
+def founding_ages(clock: Clock, cycle_min: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return the ages (min) of a clock group's first cells, whose own first cycles last ``cycle_min``, both (n,).
+
+    All at the clock's ``start_at_h``, or where that is absent as in an exponentially growing population: a share
+    ``-log2(1 - u/2)`` of the cycle, u uniform [D]. Cells whose clock does not run start newborn.
+    """
+    if clock.start_at_h is not None:
+        return np.full(len(cycle_min), 60.0 * clock.start_at_h)
+    if not clock.cycling:
+        return np.zeros(len(cycle_min))
+    return -np.log2(1.0 - 0.5 * generator.random(len(cycle_min))) * cycle_min

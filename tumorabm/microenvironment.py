@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
+from threading import Event
+from typing import NamedTuple
 
 import numpy as np
 
-from tumorabm.biology.parameters import UPTAKE_KM_UM
 from tumorabm.biology.states import EFFLUXES, UPTAKES
-from tumorabm.fields import Exchange, Field, Grid, Scratch
+from tumorabm.fields import Exchange, Field, Grid, Scratch, open_space
 from tumorabm.ledger import NITROGEN_ATOMS
 from tumorabm.scenario import Scenario
 from tumorabm.threads import Threads
 
 VESSEL_REFERENCE_UM = 20.0
-"""Voxel edge for which a scenario's vessel exchange is given; the same vessel fills a larger voxel more slowly."""
+"""Voxel edge for which a scenario's vessel exchange is given; on other grids it is made such that as much flows."""
+
+_WHOLE_VOXELS = 1e-9  # of a voxel; lengths written in decimal are not exact in binary
 
 FIELD_TOLERANCE = 5e-3
 """Error allowed in a step of a field. Cells and fields are coupled once a step, which is no more exact than that."""
 
-_HYDROLYSIS = {"asparagine": "aspartate", "glutamine": "glutamate"}
-"""What the enzyme makes of its two substrates, beside ammonia."""
+_NEEDS = {
+    "asparagine": ("asparaginase",),
+    "glutamine": ("asparaginase",),
+    "aspartate": ("asparagine",),
+    "glutamate": ("glutamine",),
+    "ammonia": ("asparagine", "glutamine"),
+}
+"""The fields that must be advanced before a field: the enzyme before what it splits, that before what is made of it."""
 
 
 UptakeByVoxel = Callable[[str], np.ndarray]
+
+
+class _Step(NamedTuple):
+    """What the fields share while they are advanced side by side."""
+
+    dt_min: float
+    uptake_of: UptakeByVoxel
+    enzyme: tuple[float, float, float]
+    over: dict[str, Event]  # by field: it is advanced, or never will be
+    exchanges: dict[str, Exchange]  # of the fields that are advanced
+    split_mM_per_min: dict[str, np.ndarray]  # by the enzyme, of its substrates
 
 
 class Microenvironment:
@@ -47,16 +68,17 @@ class Microenvironment:
         `Field` by name.
     saturation_min
         Seven arrays (n_voxels,), as `tumorabm.biology.states.UPTAKES`: integral of c/(c+km) over the last step (min).
-        A cell took ``capacity * saturation`` from its voxel.
+        A cell took ``capacity * saturation`` from its voxel. Zero where no cell has a metabolism.
     pending_amol
-        What cells gave off in the last step and enters the field during the next: arrays (n_voxels,) by field.
+        What enters the field from cells during the next step: what their metabolism gave off in the last one, and what
+        they secrete at given rates; arrays (n_voxels,) by field.
     """
 
     def __init__(self, scenario: Scenario, grid: Grid, vessel_positions_um: np.ndarray, threads: Threads) -> None:
         self.grid = grid
         self.threads = threads
         self.settings = {name: scenario.field_settings(name) for name in scenario.field_names}
-        per_voxel = np.bincount(grid.voxel_index(vessel_positions_um), minlength=grid.n_voxels).reshape(grid.shape)
+        vessels = vessels_by_voxel(grid, vessel_positions_um)
         self.fields: dict[str, Field] = {}
         scratch = Scratch(grid)
         for name, setting in self.settings.items():
@@ -64,27 +86,32 @@ class Microenvironment:
                 name, grid, setting.diffusion_um2_per_min, setting.decay_per_min, setting.faces,
                 tolerance=FIELD_TOLERANCE, scratch=scratch,
             )  # fmt: skip
-            exchange = setting.vessel_exchange_per_min * (VESSEL_REFERENCE_UM / grid.voxel_um) ** grid.ndim
-            if len(vessel_positions_um):
-                field.vessel_exchange_per_min[...] = exchange * per_voxel
+            exchange = exchange_on_grid(grid, setting.vessel_exchange_per_min, setting.diffusion_um2_per_min)
+            field.vessel_exchange_per_min[...] = exchange * vessels
             field.plasma_mM = setting.plasma * setting.plasma_fraction
             field.concentration_mM[...] = field.plasma_mM if setting.initial is None else setting.initial
             self.fields[name] = field
+        self._medium_exchange_per_min = None if scenario.medium is None else scenario.medium.exchange_per_min
         self.saturation_min = (np.zeros(grid.n_voxels),) * len(UPTAKES)
-        self.pending_amol = {name: np.zeros(grid.n_voxels) for name in EFFLUXES}
-        self._hydrolysed: dict[str, np.ndarray] = {}
-        # The enzyme is needed by its substrates, and their products by the rest; fields of one wave are independent.
-        later = {*_HYDROLYSIS, *_HYDROLYSIS.values(), "ammonia"}
-        self._waves = (
-            tuple(name for name in self.fields if name not in later),
-            tuple(_HYDROLYSIS),
-            (*_HYDROLYSIS.values(), "ammonia"),
-        )
+        given_off = (*(name for name in EFFLUXES if name in self.fields), *scenario.secreted)
+        self.pending_amol = {name: np.zeros(grid.n_voxels) for name in given_off}
+        self._taken_up = frozenset(scenario.taken_up)
+        # What others need comes early, so that a thread that takes the next field hardly ever waits for another.
+        independent = [name for name in self.fields if name not in _NEEDS and name != "asparaginase"]
+        self._order = [name for name in ("asparaginase", *independent, *_NEEDS) if name in self.fields]
 
     def see_plasma(self, concentrations: dict[str, float]) -> None:
         """Let the vessels carry these plasma concentrations (mM; IU/mL for the enzyme)."""
         for name, concentration in concentrations.items():
             self.fields[name].plasma_mM = concentration * self.settings[name].plasma_fraction
+
+    def see_tissue(self, cells_by_voxel: np.ndarray) -> None:
+        """Let stirred medium, if there is any, fill what cells leave free; ``cells_by_voxel`` has n_voxels counts."""
+        if self._medium_exchange_per_min is None:
+            return
+        free = open_space((cells_by_voxel == 0).reshape(self.grid.shape))
+        for field in self.fields.values():
+            np.multiply(free, self._medium_exchange_per_min, out=field.vessel_exchange_per_min)
 
     def start_from_steady_state(self, uptake_of: UptakeByVoxel, dt_min: float) -> None:
         """Bring the fields without a given initial value to their steady state with uptake and pending efflux."""
@@ -110,34 +137,47 @@ class Microenvironment:
         dict
             Nitrogen that came in (amol): ``vessels``, ``faces``, ``decay`` (negative).
         """
+        step = _Step(dt_min, uptake_of, enzyme, {name: Event() for name in self._order}, {}, {})
+        self.threads.run(partial(self._advance_when_ready, name, step) for name in self._order)
+        exchanges = {name: step.exchanges[name] for name in self._order}
+        if self._taken_up.issuperset(UPTAKES):
+            self.saturation_min = tuple(exchanges[name].uptake_saturation_min.ravel() for name in UPTAKES)
         flows = dict.fromkeys(("vessels", "faces", "decay"), 0.0)
-        self._hydrolysed = {}
-        exchanges: dict[str, Exchange] = {}
-        for wave in self._waves:
-            tasks = [partial(self._advance_field, name, dt_min, uptake_of, enzyme) for name in wave]
-            for name, exchange in zip(wave, self.threads.run(tasks), strict=True):
-                exchanges[name] = exchange
-                atoms = NITROGEN_ATOMS.get(name, 0)
-                flows["vessels"] += atoms * exchange.from_vessels_amol
-                flows["faces"] += atoms * exchange.through_faces_amol
-                flows["decay"] -= atoms * exchange.decayed_amol
-                if name in _HYDROLYSIS:
-                    self._note_hydrolysis(name, dt_min, exchange, enzyme)
-        self.saturation_min = tuple(exchanges[name].uptake_saturation_min.ravel() for name in UPTAKES)
+        for name, exchange in exchanges.items():
+            atoms = NITROGEN_ATOMS.get(name, 0)
+            flows["vessels"] += atoms * exchange.from_vessels_amol
+            flows["faces"] += atoms * exchange.through_faces_amol
+            flows["decay"] -= atoms * exchange.decayed_amol
         return flows
 
-    def _advance_field(
-        self, name: str, dt_min: float, uptake_of: UptakeByVoxel, enzyme: tuple[float, float, float]
-    ) -> Exchange:
-        field = self.fields[name]
-        terms = self._uptake(name, uptake_of)
-        if name in _HYDROLYSIS:
-            terms["enzyme_mM_per_min"] = self._enzyme_velocity(name, enzyme)
-            terms["enzyme_km_mM"] = enzyme[0] if name == "asparagine" else enzyme[1]
-        source, hydrolysed = self._given_off(name, dt_min), self._hydrolysed.get(name)
-        if hydrolysed is not None:
-            source = hydrolysed if source is None else source + hydrolysed
-        return field.advance(dt_min, source_mM_per_min=source, **terms)
+    def _advance_when_ready(self, name: str, step: _Step) -> None:
+        """Advance one field once those that it needs are advanced; not at all if one of these failed."""
+        try:
+            for needed in self._needed(name):
+                step.over[needed].wait()
+            if step.exchanges.keys() >= set(self._needed(name)):
+                step.exchanges[name] = self._advance_field(name, step)
+        finally:
+            step.over[name].set()
+
+    def _advance_field(self, name: str, step: _Step) -> Exchange:
+        terms = self._uptake(name, step.uptake_of)
+        is_split = "asparaginase" in self._needed(name)
+        if is_split:
+            terms["enzyme_mM_per_min"] = self._enzyme_velocity(name, step.enzyme)
+            terms["enzyme_km_mM"] = step.enzyme[0] if name == "asparagine" else step.enzyme[1]
+        source = self._given_off(name, step.dt_min)
+        split = [step.split_mM_per_min[other] for other in self._needed(name) if other in step.split_mM_per_min]
+        if split:
+            source = sum(split) if source is None else source + sum(split)
+        exchange = self.fields[name].advance(step.dt_min, source_mM_per_min=source, **terms)
+        if is_split:
+            step.split_mM_per_min[name] = terms["enzyme_mM_per_min"] * exchange.enzyme_saturation_min / step.dt_min
+        return exchange
+
+    def _needed(self, name: str) -> list[str]:
+        """Return the fields that must have been advanced before this one."""
+        return [needed for needed in _NEEDS.get(name, ()) if needed in self.fields]
 
     def _enzyme_velocity(self, name: str, enzyme: tuple[float, float, float]) -> np.ndarray:
         """Return the enzyme's greatest rate on one of its substrates, mM/min: 1 IU/mL splits 1 mM/min of Asn."""
@@ -151,22 +191,96 @@ class Microenvironment:
         return self.pending_amol[name].reshape(self.grid.shape) / (self.grid.voxel_volume_um3 * dt_min)
 
     def _uptake(self, name: str, uptake_of: UptakeByVoxel) -> dict[str, object]:
-        if name not in UPTAKES:
+        if name not in self._taken_up:
             return {}
         rate = uptake_of(name).reshape(self.grid.shape) / self.grid.voxel_volume_um3
-        return {"uptake_mM_per_min": rate, "uptake_km_mM": UPTAKE_KM_UM[name].value / 1000.0}
-
-    def _note_hydrolysis(
-        self, name: str, dt_min: float, exchange: Exchange, enzyme: tuple[float, float, float]
-    ) -> None:
-        split_mM_per_min = self._enzyme_velocity(name, enzyme) * exchange.enzyme_saturation_min / dt_min
-        for product in (_HYDROLYSIS[name], "ammonia"):
-            self._hydrolysed[product] = self._hydrolysed.get(product, 0.0) + split_mM_per_min
+        return {"uptake_mM_per_min": rate, "uptake_km_mM": self.settings[name].uptake_km_mM}
 
     def nitrogen_amol(self) -> dict[str, float]:
         """Return the nitrogen in the fields and on its way into them."""
         volume = self.grid.voxel_volume_um3
+        atoms = {name: n for name, n in NITROGEN_ATOMS.items() if name in self.fields}
         return {
-            "fields": sum(n * volume * float(self.fields[f].concentration_mM.sum()) for f, n in NITROGEN_ATOMS.items()),
-            "given_off": sum(n * float(self.pending_amol[f].sum()) for f, n in NITROGEN_ATOMS.items()),
+            "fields": sum(n * volume * float(self.fields[f].concentration_mM.sum()) for f, n in atoms.items()),
+            "given_off": sum(n * float(self.pending_amol[f].sum()) for f, n in atoms.items()),
         }
+
+
+def vessels_by_voxel(grid: Grid, positions_um: np.ndarray) -> np.ndarray:
+    """Return how many vessels exchange with each voxel, by parts.
+
+    A vessel exchanges evenly with a block of voxels, so many a side that they span at least 20 µm: one where the edge
+    is 20 µm or more. Blocks follow one another from the origin, so that a vessel keeps its place where voxels are
+    halved; the last along an axis may hold fewer voxels.
+
+    Parameters
+    ----------
+    grid
+        The voxels.
+    positions_um
+        float64 (m, 3), µm.
+
+    Returns
+    -------
+    numpy.ndarray
+        (nz, ny, nx) float64; the sum is m.
+    """
+    per_side = _voxels_per_side(grid)
+    block = np.array(np.unravel_index(grid.voxel_index(positions_um), grid.shape)) // per_side
+    vessels = np.zeros([-(-n // per_side) for n in grid.shape])
+    np.add.at(vessels, tuple(block), 1.0)
+    for axis, n in enumerate(grid.shape):
+        starts = np.arange(0, n, per_side)
+        held = np.minimum(starts + per_side, n) - starts  # voxels of each block along this axis
+        shares = np.moveaxis(vessels, axis, -1) / held
+        vessels = np.moveaxis(np.repeat(shares, held, axis=-1), -1, axis)
+    return np.ascontiguousarray(vessels)
+
+
+def exchange_on_grid(grid: Grid, exchange_per_min: float, diffusion_um2_per_min: float) -> float:
+    """Return the exchange (1/min) of a vessel with this grid by which it brings as much as on voxels of 20 µm.
+
+    What a vessel brings is limited by its exchange and, in series, by diffusion out of where it lies, and the latter
+    depends on the grid: a source in one voxel of edge h acts like a cylinder of radius 0.2 h (Peaceman, SPE J 18:183,
+    1978 [M]). The sum of both resistances is kept. With p the exchange in a voxel of edge L = 20 µm,
+
+        1/p_h = (h/L)^ndim · (1/p + (L²/D) · d)
+
+    and d the resistance of one voxel of 20 µm less that of the `vessels_by_voxel` block, n voxels and b = n h a side:
+
+        2-D   d = (1 - n^-1.9)·0.1292 + ln(b/L)/2π
+        3-D   d = 0.2527 - (0.1498 + n^-1.8·0.1029)·L/b
+
+    The numbers compare one voxel of the lattice with a square or cube of the same width that gives off evenly: in 2-D
+    ln(0.4470/0.1985)/2π = 0.1292, in 3-D 0.2527 (Watson's integral) against 0.1498 (mean of 1/4πr over pairs of
+    points). The powers fit the resistances of blocks of 2 to 32 voxels a side to 1 % [D].
+
+    Parameters
+    ----------
+    grid
+        The voxels.
+    exchange_per_min
+        Exchange p of a vessel in a voxel of 20 µm, 1/min.
+    diffusion_um2_per_min
+        Diffusion coefficient D, µm²/min; 0 leaves only the exchange itself.
+
+    Returns
+    -------
+    float
+        1/min, for each unit of `vessels_by_voxel`.
+    """
+    per_side = _voxels_per_side(grid)
+    width = per_side * grid.voxel_um / VESSEL_REFERENCE_UM
+    if grid.ndim == 2:
+        gained = (1.0 - per_side**-1.9) * 0.1292 + math.log(width) / (2.0 * math.pi)
+    else:
+        gained = 0.2527 - (0.2527 - (1.0 - per_side**-1.8) * 0.1029) / width
+    exchange = exchange_per_min * (VESSEL_REFERENCE_UM / grid.voxel_um) ** grid.ndim
+    if diffusion_um2_per_min == 0.0:
+        return exchange
+    return exchange / (1.0 + exchange_per_min * VESSEL_REFERENCE_UM**2 / diffusion_um2_per_min * gained)
+
+
+def _voxels_per_side(grid: Grid) -> int:
+    """Return how many voxels a side a vessel exchanges with."""
+    return math.ceil(VESSEL_REFERENCE_UM / grid.voxel_um - _WHOLE_VOXELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,14 +25,24 @@ from tumorabm.biology.fate import (
     write_speeds,
 )
 from tumorabm.biology.parameters import parameter_table
-from tumorabm.biology.transport import uptake_capacities
+from tumorabm.biology.transport import prescribed_amounts, uptake_capacities
 from tumorabm.cells import Block, ColumnModel, Population, attach_layers
+from tumorabm.clock_cells import CLOCK_BLOCKS, ClockCells
 from tumorabm.events import EventLog
 from tumorabm.fields import Field, Grid
-from tumorabm.founding import cell_positions, founding_phases, founding_states, group_parameters, vessel_positions
+from tumorabm.finite import bad_voxel, describe_cell, first_not_finite
+from tumorabm.founding import (
+    cell_positions,
+    founding_phases,
+    founding_states,
+    group_parameters,
+    rates_by_type,
+    vessel_positions,
+)
 from tumorabm.ledger import RESIDUE_NITROGEN, NitrogenLedger
 from tumorabm.mechanics import (
     RelaxResult,
+    compression,
     contacts,
     crowding,
     migrate,
@@ -41,11 +52,13 @@ from tumorabm.mechanics import (
     separate_daughters,
     sum_by_voxel,
 )
+from tumorabm.memory import require_memory
 from tumorabm.microenvironment import Microenvironment
 from tumorabm.observables import cell_columns, observe
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs
 from tumorabm.scenario import Scenario
+from tumorabm.sums import sum_in_any_order
 from tumorabm.threads import Threads
 
 FOUNDING_RELAXATIONS = 20
@@ -86,8 +99,17 @@ class TumorModel(ColumnModel):
     threads
         Number of threads; by default the cores that the process may use.
 
+    Raises
+    ------
+    MemoryError
+        The machine cannot hold the scenario.
+    FloatingPointError
+        The fields have no steady state to start from.
+
     Attributes
     ----------
+    clock_cells
+        What drives the cells without a metabolism (`tumorabm.clock_cells.ClockCells`); None where there are none.
     population
         The cells as columns (`tumorabm.cells.Population`); ``agents`` shows them as Mesa agents.
     fields
@@ -117,6 +139,7 @@ class TumorModel(ColumnModel):
     ) -> None:
         if not isinstance(scenario, Scenario):
             raise TypeError(f"TumorModel: expected what load_scenario returns, got {type(scenario).__name__}")
+        require_memory(scenario)
         super().__init__(rng=scenario.seed if rng is None else rng)
         self.scenario = scenario
         self.threads = Threads(threads)
@@ -142,10 +165,22 @@ class TumorModel(ColumnModel):
         self.environment.see_plasma(self.plasma.concentrations)
 
         self.cell_types = tuple(scenario.cells)
-        self.parameters = parameter_table([group_parameters(scenario, group) for group in scenario.cells.values()])
-        self.population = Population(self, BLOCKS)
+        groups = list(scenario.cells.values())
+        self.parameters = parameter_table(
+            [group_parameters(scenario, group) for group in groups], [group.metabolic for group in groups]
+        )
+        has_clocks = any(group.clock for group in groups)
+        self.population = Population(self, BLOCKS + CLOCK_BLOCKS if has_clocks else BLOCKS)
+        self.clock_cells = (
+            ClockCells(scenario, self.parameters, self.population, self.key, self.threads) if has_clocks else None
+        )
+        self._uptake_amol_per_min = rates_by_type(scenario.taken_up, [group.uptake_amol_per_min for group in groups])
+        self._secretion_amol_per_min = rates_by_type(
+            scenario.secreted, [group.secretion_amol_per_min for group in groups]
+        )
+        speeds = self.parameters["speed_epithelial_um_per_min"] + self.parameters["speed_emt_gain_um_per_min"]
+        self._any_walks = bool(speeds.any())
         self.events = EventLog()
-        self._crowding = np.zeros(self.grid.shape)
         self._found_cells()
         self._found_fields()
         self.ledger = NitrogenLedger()
@@ -160,12 +195,21 @@ class TumorModel(ColumnModel):
     def step(self) -> None:
         """Advance the tissue by one step.
 
-        Drugs and plasma -> fields with uptake -> metabolism and stress -> fate (cycle, death, state) -> births and
-        deaths -> motion -> ordinary Mesa agents -> record.
+        Drugs and plasma -> uptake -> fields -> metabolism and stress -> fate (cycle, clocks, death, state) -> births
+        and deaths -> motion and forces -> ordinary Mesa agents -> record.
+
+        Raises
+        ------
+        FloatingPointError
+            A state, a concentration or a solver's result is no finite number, before the step or after it; the message
+            names the cell or the voxel, the value, and the simulated time. The model is then of no further use.
         """
+        self._require_finite()
         self._account_for_interventions()
         with self._stage("plasma"):
             self._dose_and_advance_plasma()
+        with self._stage("uptake"):
+            self._prepare_uptake()
         with self._stage("fields"):
             self._advance_fields()
         with self._stage("metabolism"):
@@ -174,11 +218,12 @@ class TumorModel(ColumnModel):
             fate = self._decide_fates()
         with self._stage("births_deaths"):
             self._divide_and_bury(fate)
-        with self._stage("motion"):
+        with self._stage("forces"):
             self._move()
         self._nitrogen_left = self._total_nitrogen_amol()
         self.tick += 1
         self.step_ordinary_agents()
+        self._require_finite()
         with self._stage("record"):
             self._collect()
         self.running = self.tick < self.n_steps
@@ -225,17 +270,16 @@ class TumorModel(ColumnModel):
         if group not in self.cell_types:
             raise ValueError(f"add_cells: no group {group!r}; expected one of {', '.join(self.cell_types)}")
         index = self.cell_types.index(group)
-        states, basal = founding_states(
-            self.scenario.cells[group], self.parameters[index], len(positions_um), self.step_min, generator or self.rng
-        )
-        rows = self.population.append(
-            len(positions_um),
-            cell_type=index,
-            phase=founding_phases(self.parameters[index], states[:, s.BIOMASS]),
-            position_um=positions_um,
-            states=states,
-            asns_basal=basal,
-        )
+        generator = generator or self.rng
+        rows = self.population.append(len(positions_um), cell_type=index, position_um=positions_um)
+        if self.scenario.cells[group].metabolic:
+            states, data = self.population.block("states"), self.population.data
+            states[rows], data["asns_basal"][rows] = founding_states(
+                self.scenario.cells[group], self.parameters[index], len(positions_um), self.step_min, generator
+            )
+            data["phase"][rows] = founding_phases(self.parameters[index], states[rows, s.BIOMASS])
+        else:
+            self.clock_cells.start(index, rows, generator)
         self._update_shapes()
         return self.population.data["uid"][rows].copy()
 
@@ -281,15 +325,22 @@ class TumorModel(ColumnModel):
         self.plasma.advance(self.step_min)
         self.environment.see_plasma(self.plasma.concentrations)
 
-    def _advance_fields(self) -> None:
+    def _prepare_uptake(self) -> None:
         if self.tick % SORT_EVERY_TICKS == 0:
             self._sort_rows()
         self._look_around()
-        flows = self.environment.advance(self.step_min, self._uptake_by_voxel, self.plasma.enzyme_constants())
+
+    def _advance_fields(self) -> None:
+        try:
+            flows = self.environment.advance(self.step_min, self._uptake_by_voxel, self.plasma.enzyme_constants())
+        except (FloatingPointError, ValueError) as error:
+            raise FloatingPointError(f"{bad_voxel(self) or error}, in the step after {self.time_h:g} h") from error
         for name, amount in flows.items():
             self.ledger.flows[name] += amount
 
     def _advance_metabolism(self) -> None:
+        if not self.scenario.metabolic:
+            return
         data, n = self.population.data, self.population.size
         states, signals = self.population.block("states"), self.population.block("signals")
         cell_type, phase = data["cell_type"], data["phase"]
@@ -307,7 +358,7 @@ class TumorModel(ColumnModel):
             states, signals, efflux, donated, transaminated,
         )  # fmt: skip
         self._check_finite(donated)
-        self.ledger.flows["other_amino_acids"] += float(transaminated.sum())
+        self.ledger.flows["other_amino_acids"] += sum_in_any_order(transaminated)
         self._release(efflux)
         alive = phase <= s.MITOSIS
         data["contact_asparagine_amol"][alive] = 0.0  # used up by the step; what a dead cell was given stays with it
@@ -322,6 +373,8 @@ class TumorModel(ColumnModel):
             self._voxel, data["uid"], oxygen, self.population.block("states"), self.population.block("signals"),
             data["body_age_min"], fate,
         )  # fmt: skip
+        if self.clock_cells:
+            self.clock_cells.advance(self.step_min, self._voxel, oxygen, self._crowding, self._compression, fate)
         return fate
 
     def _divide_and_bury(self, fate: np.ndarray) -> None:
@@ -355,6 +408,8 @@ class TumorModel(ColumnModel):
         data["asns_basal"][daughters] *= np.exp(parameters["asns_drift"] * second)
         of_parents = normal_pairs(self.key, data["uid"][parents], self.tick, Stream.DRIFT)[:, 0]
         data["asns_basal"][parents] *= np.exp(parameters["asns_drift"] * of_parents)
+        if self.clock_cells:
+            self.clock_cells.divide(parents, np.arange(daughters.start, daughters.stop), share)
         if not self.well_mixed:
             separate_daughters(
                 self.population.block("position_um"), parents, daughters.start, data["radius_um"], data["uid"],
@@ -365,7 +420,8 @@ class TumorModel(ColumnModel):
         self._update_shapes()
         if self.well_mixed or self.population.size == 0:
             return
-        self._walk()
+        if self._any_walks:
+            self._walk()
         if self.scenario.mechanics.enabled:
             self._relax(self.step_min)
 
@@ -376,15 +432,25 @@ class TumorModel(ColumnModel):
             np.ascontiguousarray(data["emt"]), data["speed_um_per_min"],
         )  # fmt: skip
         positions = self.population.block("position_um")
-        gradient = np.zeros((n, 3))
-        if self.parameters["oxygen_taxis"].any():
-            oxygen = self.fields["oxygen"].concentration_mM
-            gradient = sample_gradient(oxygen, self.grid.voxel_um, positions, self.threads)
+        bias, gradient = self._pull(positions)
         migrate(
             positions, self.population.block("polarity"), data["speed_um_per_min"],
-            self.parameters["persistence_min"][data["cell_type"]], self.parameters["oxygen_taxis"][data["cell_type"]],
-            gradient, data["uid"], self.box_um, self.grid.ndim, self.step_min, self.key, self.tick, self.threads,
+            self.parameters["persistence_min"][data["cell_type"]], bias, gradient, data["uid"], self.box_um,
+            self.grid.ndim, self.step_min, self.key, self.tick, self.threads,
         )  # fmt: skip
+
+    def _pull(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how strongly each cell's walk is biased, (n,), and towards where, (n, 3)."""
+        bias, gradient = np.zeros(len(positions)), np.zeros((len(positions), 3))
+        for index, group in enumerate(self.scenario.cells.values()):
+            if group.taxis is None or group.taxis.bias == 0.0:
+                continue
+            members = self.population.data["cell_type"] == index
+            field = self.fields[group.taxis.field].concentration_mM
+            upwards = sample_gradient(field, self.grid.voxel_um, positions[members], self.threads)
+            bias[members] = abs(group.taxis.bias)
+            gradient[members] = math.copysign(1.0, group.taxis.bias) * upwards
+        return bias, gradient
 
     def _collect(self) -> None:
         """Let Mesa's collector observe where a row of the time series is due."""
@@ -423,6 +489,8 @@ class TumorModel(ColumnModel):
         instant_min, nothing, efflux = 1e-6, np.zeros(n), np.empty((n, len(s.EFFLUXES)))
         self._look_around()
         self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)
+        if not self.scenario.metabolic:
+            return
         self._look_around()
         self.threads.over_rows(
             advance_cells, n, instant_min, self.parameters, data["cell_type"], data["phase"], self._voxel,
@@ -467,27 +535,51 @@ class TumorModel(ColumnModel):
             raise ValueError(f"cell {uid} has no biomass: expected its states; add_cells places whole cells")
         self._voxel = self.grid.voxel_index(self.population.block("position_um"))
         self._order = order_by_voxel(self._voxel, data["uid"], self.grid.n_voxels)
+        self.environment.see_tissue(np.diff(self._order.start))
+        self._crowding = np.zeros(n)
         if not self.well_mixed:
-            crowding(self._order, data["radius_um"], self.grid.voxel_um, self._crowding)
-        self._capacities = np.empty((n, len(s.UPTAKES)))
-        self.threads.over_rows(
-            uptake_capacities, n, self.parameters, data["cell_type"], data["phase"], self._voxel,
-            self.population.block("states"), self._outside(), self._capacities,
-        )  # fmt: skip
+            self._crowding = crowding(
+                self.population.block("position_um"), data["radius_um"], data["uid"], self.box_um, self.grid.ndim
+            )
+        for name, per_type in self._secretion_amol_per_min.items():
+            sum_by_voxel(self._order, self._prescribed(per_type) * self.step_min, self.environment.pending_amol[name])
+        if self.scenario.metabolic:
+            self._capacities = np.empty((n, len(s.UPTAKES)))
+            self.threads.over_rows(
+                uptake_capacities, n, self.parameters, data["cell_type"], data["phase"], self._voxel,
+                self.population.block("states"), self._outside(), self._capacities,
+            )  # fmt: skip
 
     def _outside(self) -> Outside:
         field = lambda name: self.fields[name].concentration_mM.ravel()  # noqa: E731
         return Outside(
-            field("oxygen"), field("glucose"), field("ammonia"), field("exchange_amino_acids"), self._crowding.ravel(),
+            field("oxygen"), field("glucose"), field("ammonia"), field("exchange_amino_acids"), self._crowding,
             self.environment.saturation_min,
         )  # fmt: skip
 
     def _uptake_by_voxel(self, substrate: str) -> np.ndarray:
         """Return the greatest uptake of the cells in each voxel (amol/min), shape (n_voxels,)."""
         total = np.empty(self.grid.n_voxels)
-        of_cells = np.ascontiguousarray(self._capacities[:, s.UPTAKES.index(substrate)])
+        per_type = self._uptake_amol_per_min[substrate]
+        of_cells = self._prescribed(per_type) if per_type.any() else np.zeros(self.population.size)
+        if self.scenario.metabolic and substrate in s.UPTAKES:
+            of_cells += self._capacities[:, s.UPTAKES.index(substrate)]
         sum_by_voxel(self._order, of_cells, total)
         return total
+
+    def _prescribed(self, per_type: np.ndarray) -> np.ndarray:
+        """Return what each cell takes up or gives off at rates of its type, (n,)."""
+        data, amounts = self.population.data, np.empty(self.population.size)
+        # without threads, because the fields that ask are shared among them already
+        prescribed_amounts(0, len(amounts), per_type, data["cell_type"], data["phase"], data["biomass"], amounts)
+        return amounts
+
+    def _compression(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return each cell's share of own area and of rim in contact; see `tumorabm.mechanics.compression`."""
+        data = self.population.data
+        return compression(
+            self.population.block("position_um"), data["radius_um"], data["uid"], self.box_um, self.threads
+        )
 
     def _donors(self) -> np.ndarray:
         """Return the rows of the live cells that hand Asn to cells they touch, in an order free of that of the rows."""
@@ -508,15 +600,19 @@ class TumorModel(ColumnModel):
     def _check_finite(self, donated: np.ndarray) -> None:
         failed = np.flatnonzero(np.isnan(donated))
         if len(failed):
-            row = int(failed[0])
-            data = self.population.data
+            row = int(failed[np.argmin(self.population.data["uid"][failed])])
             raise FloatingPointError(
-                f"the metabolism of cell {data['uid'][row]} ({self.cell_types[data['cell_type'][row]]}) at "
-                f"({data['x_um'][row]:.0f}, {data['y_um'][row]:.0f}) µm has no valid state after {self.time_h:.1f} h"
+                f"the metabolism of {describe_cell(self, row)} has no valid state in the step after {self.time_h:g} h"
             )
+
+    def _require_finite(self) -> None:
+        problem = first_not_finite(self)
+        if problem:
+            raise FloatingPointError(f"{problem}, at {self.time_h:g} h")
 
     def _log(self, event: str, rows: np.ndarray) -> None:
         data = self.population.data
+        rows = rows[np.argsort(data["uid"][rows])]
         end_of_step_h = (self.tick + 1) * self.step_min / 60.0
         types = [self.cell_types[i] for i in data["cell_type"][rows]]
         self.events.add(end_of_step_h, event, data["uid"][rows], types, self.population.block("position_um")[rows])
@@ -533,11 +629,12 @@ class TumorModel(ColumnModel):
     def _nitrogen_of_cells(self, rows: slice | np.ndarray) -> float:
         """Nitrogen of free pools, nucleotides, protein and Asn received by contact of these rows (amol)."""
         states = self.population.block("states")[rows]
-        residues = self.parameters["protein_residues_amol"][self.population.data["cell_type"][rows]]
+        of_type = np.where(self.parameters["metabolic"], self.parameters["protein_residues_amol"], 0.0)
+        residues = of_type[self.population.data["cell_type"][rows]]
         free = 2.0 * states[:, s.ASN] + 2.0 * states[:, s.GLN] + states[:, s.ASP] + states[:, s.GLU]
         protein = RESIDUE_NITROGEN * residues * states[:, s.BIOMASS]
         contact = 2.0 * self.population.data["contact_asparagine_amol"][rows]
-        return float((free + protein + contact + states[:, s.NUCLEOTIDE_N]).sum())
+        return sum_in_any_order(free + protein + contact + states[:, s.NUCLEOTIDE_N])
 
     def _nitrogen_amol(self) -> dict[str, float]:
         return {**self.environment.nitrogen_amol(), "cells": self._nitrogen_of_cells(slice(None))}

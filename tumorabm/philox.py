@@ -31,6 +31,7 @@ class Stream(IntEnum):
     MOTILITY_RENEWAL = 8  # whether a cell turns in a step
     MOTILITY_DIRECTION = 9  # where it turns to
     COINCIDENCE = 10  # along which line two coincident centres are pushed apart
+    PHASE_LENGTH = 11  # how long a clock's phases last; its step is four times the cell's cycles, plus the phase
 
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)

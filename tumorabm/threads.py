@@ -14,6 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 FEWEST_ROWS_PER_PIECE = 256
 """Fewer rows than this are not worth a thread."""
 
+MOST_THREADS = 1024
+"""More are refused: no machine has a use for them, and each takes memory."""
+
 
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
@@ -29,17 +32,17 @@ class Threads:
     Parameters
     ----------
     count
-        Number of threads; by default the cores that the process may use.
+        Number of threads, 1 to `MOST_THREADS`; by default the cores that the process may use.
 
     Raises
     ------
     ValueError
-        If ``count`` is below 1.
+        If ``count`` is outside its range.
     """
 
     def __init__(self, count: int | None = None) -> None:
-        if count is not None and count < 1:
-            raise ValueError(f"threads: expected at least 1, got {count}")
+        if count is not None and not 1 <= count <= MOST_THREADS:
+            raise ValueError(f"threads: expected 1 to {MOST_THREADS}, got {count}")
         self.count = count or available_cores()
         self._pool = ThreadPoolExecutor(self.count - 1) if self.count > 1 else None
 
@@ -68,9 +71,9 @@ class Threads:
                 future.result()
         return results
 
-    def over_rows(self, kernel: Callable, n_rows: int, *arguments: object) -> None:
-        """Call ``kernel(start, stop, *arguments)`` over pieces that together cover rows ``0..n_rows-1``."""
+    def over_rows(self, kernel: Callable, n_rows: int, *arguments: object) -> list:
+        """Call ``kernel(start, stop, *arguments)`` over pieces that cover rows ``0..n_rows-1``; return the results."""
         rows = max(-(-n_rows // self.count), FEWEST_ROWS_PER_PIECE)
-        self.run(
+        return self.run(
             lambda start=start: kernel(start, min(start + rows, n_rows), *arguments) for start in range(0, n_rows, rows)
         )

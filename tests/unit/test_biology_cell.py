@@ -13,7 +13,7 @@ from scipy.integrate import odeint
 
 from tumorabm.biology import states as s
 from tumorabm.biology.cell import Outside, advance_cells
-from tumorabm.biology.cell_types import CELL_TYPES
+from tumorabm.biology.cell_types import CELL_TYPES as ALL_CELL_TYPES
 from tumorabm.biology.parameters import PERTURBATIONS, UPTAKE_KM_UM, parameter_table
 from tumorabm.biology.transport import uptake_capacities
 
@@ -51,6 +51,7 @@ SURROUNDINGS = {
 }
 
 # each preset as it is, and with the mechanisms that presets leave out
+CELL_TYPES = {name: preset for name, preset in ALL_CELL_TYPES.items() if preset.metabolic}
 TYPES = [cell_type.parameters for cell_type in CELL_TYPES.values()]
 TYPES += [
     row

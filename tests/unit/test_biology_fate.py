@@ -26,7 +26,10 @@ from tumorabm.biology.parameters import parameter_table
 from tumorabm.philox import Stream, uniform_pairs
 
 STEP_MIN = 6.0
-TABLE = parameter_table([cell_type.parameters for cell_type in CELL_TYPES.values()])
+TABLE = parameter_table(
+    [cell_type.parameters for cell_type in CELL_TYPES.values()],
+    [cell_type.metabolic for cell_type in CELL_TYPES.values()],
+)
 KEY = 12345
 
 
@@ -75,6 +78,8 @@ def naive_fate(p, phase, oxygen_mmHg, state, charged, age_min, draw) -> tuple[in
             return BECOMES_APOPTOTIC, s.APOPTOTIC
         return BECOMES_NECROTIC, s.NECROTIC
     after = phase
+    if not p["metabolic"]:  # a clock sees to its phases
+        return NOTHING, phase
     if phase == s.G1 and state[s.BIOMASS] >= p["g1_end_biomass"]:
         after = s.S_PHASE if state[s.MTORC1] >= 0.3 and charged >= 0.5 else s.G1
     elif phase == s.S_PHASE and state[s.BIOMASS] >= p["s_end_biomass"]:
@@ -189,6 +194,7 @@ def test_contact_transfer_gives_to_poorer_cells_of_other_types_and_loses_nothing
             for other in near
             if tissue["phase"][other] <= s.MITOSIS
             and tissue["cell_type"][other] != tissue["cell_type"][donor]
+            and TABLE["metabolic"][tissue["cell_type"][other]]
             and asparagine_uM[other] < asparagine_uM[donor]
         ]
         assert receivers[donor] == len(poorer)

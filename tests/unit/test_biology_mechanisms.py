@@ -9,7 +9,7 @@ from tumorabm.biology import states as s
 from tumorabm.biology.asparagine import antiport_uM_per_min, asns_rate, cytosolic_asparaginase_rate, donation_rate
 from tumorabm.biology.aspartate import transaminase_rate
 from tumorabm.biology.cell import Outside, advance_cells
-from tumorabm.biology.cell_types import CELL_TYPES
+from tumorabm.biology.cell_types import CELL_TYPES as ALL_CELL_TYPES
 from tumorabm.biology.death import apoptosis_rate, death_signal_rate, necrosis_rate
 from tumorabm.biology.energy import energy_state, respiration
 from tumorabm.biology.glutamine import fixation_rate, glutaminase_rate, internal_synthesis_rate, synthetase_capacity
@@ -28,6 +28,7 @@ from tumorabm.biology.stress import (
 )
 from tumorabm.biology.transport import uptake_capacities
 
+CELL_TYPES = {name: preset for name, preset in ALL_CELL_TYPES.items() if preset.metabolic}
 STEP_MIN = 6.0
 PLASMA_UM = {
     "oxygen": 52.0,

@@ -86,7 +86,7 @@ def test_cell_types_change_known_parameters_to_possible_values(cell_type):
     assert 12 < doubling_h < 96
 
 
-@pytest.mark.parametrize("cell_type", CELL_TYPES)
+@pytest.mark.parametrize("cell_type", [name for name, preset in CELL_TYPES.items() if preset.metabolic])
 def test_resting_states_are_complete_and_positive(cell_type):
     rest = CELL_TYPES[cell_type].resting_state
     assert set(rest) == {
@@ -117,7 +117,9 @@ def test_each_perturbation_is_a_lever_on_an_existing_parameter_that_is_not_zero_
 def test_the_table_holds_the_defaults_and_what_a_type_changes():
     table = parameter_table([{}, {"perk": 0.0, "volume_pL": 1.5}])
     assert table.dtype == PARAMETER_DTYPE
-    assert table.dtype.names == tuple(PARAMETERS)
+    assert table.dtype.names == (*PARAMETERS, "metabolic")
+    assert table["metabolic"].all()
+    assert parameter_table([{}, {}], metabolic=[True, False])["metabolic"].tolist() == [True, False]
     for name, parameter in PARAMETERS.items():
         assert table[name][0] == parameter.value
         assert table[name][1] == {"perk": 0.0, "volume_pL": 1.5}.get(name, parameter.value)

@@ -136,27 +136,23 @@ def test_cells_leak_a_fixed_share_of_each_pool_into_its_own_field(name: str, lea
 # ----------------------------------------------------------------------- space
 
 
-def naive_crowding(model: TumorModel) -> np.ndarray:
-    """Fraction of area or volume taken by cells, averaged over the voxels that touch each voxel."""
-    nz, ny, nx = model.grid.shape
-    edge, data = model.grid.voxel_um, model.population.data
-    taken = np.zeros(model.grid.shape)
-    for x, y, z, r in zip(data["x_um"], data["y_um"], data["z_um"], data["radius_um"], strict=True):
-        i, j, k = min(int(x / edge), nx - 1), min(int(y / edge), ny - 1), min(int(z / edge), nz - 1)
-        taken[k, j, i] += math.pi * r**2 / edge**2 if nz == 1 else 4.0 / 3.0 * math.pi * r**3 / edge**3
-    around = np.empty_like(taken)
-    for k, j, i in np.ndindex(taken.shape):
-        around[k, j, i] = taken[max(k - 1, 0) : k + 2, max(j - 1, 0) : j + 2, max(i - 1, 0) : i + 2].mean()
-    return around
-
-
 @pytest.mark.parametrize("size_um", [[140.0, 100.0], [80.0, 60.0, 100.0]])
-def test_crowding_is_the_space_that_cells_take_around_each_voxel(size_um: list[float]) -> None:
-    model = life(domain={"size_um": size_um}, cells={"tumour": {"type": "solid_tumour", "count": 60}})
+@pytest.mark.parametrize("voxel_um", [20.0, 10.0])
+def test_cells_feel_the_space_that_cells_take_around_them_whatever_the_voxel(
+    size_um: list[float], voxel_um: float
+) -> None:
+    tumour = {"type": "solid_tumour", "count": 60}
+    model = life(domain={"size_um": size_um, "voxel_um": voxel_um}, cells={"tumour": tumour})
     model.run(hours=0.5)
     model.touching(np.array([0]))  # looks around, as each step does
+    bins = np.floor(model.population.block("position_um")[:, : len(size_um)] / 20.0)
+    last = np.array(size_um) // 20.0 - 1.0
+    near = (abs(bins[:, None] - bins[None]) <= 1.0).all(axis=2)
+    space = np.prod(20.0 * (np.minimum(bins + 1.0, last) - np.maximum(bins - 1.0, 0.0) + 1.0), axis=1)
+    radius = model.population.data["radius_um"]
+    taken = near @ (math.pi * radius**2 if len(size_um) == 2 else 4.0 / 3.0 * math.pi * radius**3)
     assert model._crowding.max() > 0.1
-    np.testing.assert_allclose(model._crowding, naive_crowding(model), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(model._crowding, taken / space, rtol=1e-9)
 
 
 def growth_over_4_h(count: int) -> float:

@@ -1,13 +1,11 @@
-"""Cells ordered by voxel, neighbour lists, contacts, and the crowding made from them, against plain O(n²) twins."""
-
-import math
+"""Cells ordered by voxel, neighbour lists and contacts against plain O(n²) twins."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorabm.mechanics import contacts, crowding, find_neighbours, order_by_voxel, sum_by_voxel
+from tumorabm.mechanics import contacts, find_neighbours, order_by_voxel, sum_by_voxel
 from tumorabm.threads import Threads
 
 ONE = Threads(1)
@@ -19,18 +17,6 @@ def naive_pairs(positions, radii, reach, skin):
     near = distance <= reach * (radii[:, None] + radii[None]) + skin
     np.fill_diagonal(near, False)
     return {(int(i), int(j)) for i, j in np.argwhere(near)}
-
-
-def naive_crowding(voxels, radii, shape, voxel_um):
-    """Return crowding, voxel by voxel."""
-    taken = np.zeros(shape)
-    for voxel, radius in zip(voxels, radii, strict=True):
-        disc = math.pi * radius**2 / voxel_um**2
-        taken.reshape(-1)[voxel] += disc if shape[0] == 1 else 4.0 / 3.0 * math.pi * radius**3 / voxel_um**3
-    out = np.empty(shape)
-    for z, y, x in np.ndindex(shape):
-        out[z, y, x] = taken[max(z - 1, 0) : z + 2, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].mean()
-    return out
 
 
 @st.composite
@@ -158,27 +144,3 @@ def test_sums_are_refused_where_the_grid_does_not_fit():
     order = order_by_voxel(np.array([0, 1]), np.array([1, 2]), 4)
     with pytest.raises(ValueError, match="expected 4"):
         sum_by_voxel(order, np.ones(2), np.empty(5))
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6)), st.integers(0, 80), st.integers(0, 2**32 - 1)
-)
-def test_crowding_is_the_mean_over_the_voxels_around(shape, n, seed):
-    random = np.random.default_rng(seed)
-    voxels, radii = random.integers(0, math.prod(shape), n), random.uniform(4.0, 12.0, n)
-    out = np.empty(shape)
-    crowding(order_by_voxel(voxels, np.arange(n), out.size), radii, 20.0, out)
-    np.testing.assert_allclose(out, naive_crowding(voxels, radii, shape, 20.0), rtol=1e-12, atol=1e-14)
-
-
-def test_a_hexagonal_packing_in_contact_takes_the_known_fraction_of_the_plane():
-    radius, voxel_um = 5.0, 20.0
-    rows = np.arange(0.0, 2000.0, math.sqrt(3.0) * radius)
-    x = (np.arange(0.0, 2000.0, 2.0 * radius)[None] + radius * (np.arange(rows.size) % 2)[:, None]).ravel()
-    y = np.repeat(rows, x.size // rows.size)
-    inside = x < 2000.0
-    voxels = (y[inside] // voxel_um).astype(int) * 100 + (x[inside] // voxel_um).astype(int)
-    out = np.empty((1, 100, 100))
-    crowding(order_by_voxel(voxels, np.arange(voxels.size), out.size), np.full(voxels.size, radius), voxel_um, out)
-    assert out.mean() == pytest.approx(math.pi / math.sqrt(12.0), rel=0.01)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorabm.mechanics import ADHESION_RANGE, relax
+from tumorabm.mechanics import ADHESION_RANGE, relax, relaxation
 from tumorabm.threads import Threads
 
 ONE = Threads(1)
@@ -72,14 +72,15 @@ def test_momentum_is_conserved(n, ndim, seed):
     np.testing.assert_allclose((positions - before).sum(axis=0), 0.0, atol=1e-9)
 
 
+@pytest.mark.parametrize("dt_min", [0.5, 6.0])
 @pytest.mark.parametrize("adhesion", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("start", [0.05, 0.5, 0.95, 1.0, 1.1, 1.2])
-def test_two_cells_come_to_rest_in_contact_from_one_side(start, adhesion):
+def test_two_cells_come_to_rest_in_contact_from_one_side(start, adhesion, dt_min):
     radii = np.array([5.0, 7.0])
     positions = np.array([[500.0, 500.0, 10.0], [500.0 + 12.0 * start, 500.0, 10.0]])
     distances = [math.dist(*positions)]
     for _ in range(400):
-        relax(positions, radii, np.full(2, adhesion), np.array([1, 2]), WIDE, 2, 0.5, ONE, tolerance=1e-9)
+        relax(positions, radii, np.full(2, adhesion), np.array([1, 2]), WIDE, 2, dt_min, ONE, tolerance=1e-9)
         distances.append(math.dist(*positions))
     from_rest = np.array(distances) - 12.0
     if start > 1.0 and adhesion == 0.0:
@@ -88,6 +89,17 @@ def test_two_cells_come_to_rest_in_contact_from_one_side(start, adhesion):
     assert abs(from_rest[-1]) < 1e-6
     assert (np.diff(np.abs(from_rest)) <= 1e-12).all()
     assert (from_rest * np.sign(from_rest[0]) >= -1e-12).all()  # never past contact: no ringing
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.0, 10.0), st.floats(0.0, 10.0), st.floats(0.0, 1.0), st.sampled_from([0.5, 6.0]))
+def test_three_cells_in_a_row_never_lose_contact(left_overlap, right_overlap, adhesion, dt_min):
+    positions = np.full((3, 3), 500.0)
+    positions[0, 0] -= 12.0 - left_overlap
+    positions[2, 0] += 12.0 - right_overlap
+    for _ in range(20):
+        relax(positions, np.full(3, 6.0), np.full(3, adhesion), np.arange(1, 4), WIDE, 3, dt_min, ONE, tolerance=1e-9)
+        assert (np.diff(positions[:, 0]) <= 12.0 + 1e-9).all()
 
 
 def test_two_cells_beyond_the_range_of_adhesion_stay_where_they_are():
@@ -126,7 +138,7 @@ def test_the_elastic_energy_never_rises(ndim):
     positions, radii, _, uids = tissue(150, ndim, 60.0, 5)
     energies = [energy(positions, radii)]
     for _ in range(60):
-        relax(positions, radii, np.zeros(150), uids, WIDE, ndim, 6.0, ONE, max_evaluations=2)  # one step
+        relax(positions, radii, np.zeros(150), uids, WIDE, ndim, 6.0, ONE, max_evaluations=2)  # two steps
         energies.append(energy(positions, radii))
     assert (np.diff(energies) <= 0.0).all()
     assert energies[-1] < 0.1 * energies[0]
@@ -149,15 +161,103 @@ def test_lists_are_searched_again_once_cells_have_moved_far():
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_a_march_on_kept_lists_is_the_march_with_a_search_before_every_step(ndim):
+def test_the_elastic_energy_never_rises_over_the_long_steps_either(ndim):
+    positions, radii, _, uids = tissue(150, ndim, 60.0, 5)
+    energies = [energy(positions, radii)]
+    for steps in range(1, 30):
+        moved = positions.copy()
+        relax(moved, radii, np.zeros(150), uids, WIDE, ndim, 6.0, ONE, max_evaluations=steps, tolerance=1e-9)
+        energies.append(energy(moved, radii))
+    assert (np.diff(energies) <= 1e-12).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(1e-3, 60.0), st.floats(0.0, 30.0))
+def test_ramps_span_the_time_and_let_no_mode_grow(time, stiffness):
+    steps = np.array(relaxation._ramp(time, stiffness))
+    assert time / steps.sum() == pytest.approx(round(time / steps.sum()), rel=1e-12)  # the first of so many ramps
+    assert (np.diff(steps) > 0.0).all()
+    assert steps.max() < 0.5  # of two cells, the overlap decays by 1 - 2 step
+    eigenvalues = np.linspace(0.0, 2.0 * relaxation._STIFFENING * stiffness, 2001)
+    assert (np.abs(np.prod(1.0 - eigenvalues[:, None] * steps, axis=1)) <= 1.0).all()
+
+
+def test_a_ramp_begins_anew_where_the_cells_stiffen(monkeypatch):
+    planned, plan = [], relaxation._ramp
+    monkeypatch.setattr(relaxation, "_ramp", lambda *arguments: planned.append(arguments) or plan(*arguments))
+    positions = np.array([[500.0, 500.0, 10.0], [504.0, 500.0, 10.0], [517.0, 500.0, 10.0]])
+    relax(positions, np.full(3, 6.0), np.zeros(3), np.arange(3), WIDE, 2, 6.0, ONE)
+    # The middle cell is touched from one side, then from both.
+    assert [stiffness for _, stiffness in planned] == pytest.approx([1.0, 2.0])
+    assert planned[0][0] == 3.0
+    assert 1.5 < planned[1][0] < 3.0
+
+
+def walked(ndim):
+    """Return a packed tissue at rest after every cell has walked by up to 3 µm."""
+    positions, radii, adhesion, uids = tissue(400, ndim, 230.0 if ndim == 2 else 85.0, 12)
+    for _ in range(40):
+        relax(positions, radii, adhesion, uids, WIDE, ndim, 6.0, ONE)
+    walk = np.random.default_rng(3).normal(size=positions.shape) * ([1, 1, 0] if ndim == 2 else [1, 1, 1])
+    positions += 3.0 * walk / np.linalg.norm(walk, axis=1)[:, None]
+    return positions, radii, adhesion, uids
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_step_of_six_minutes_is_within_a_hundredth_of_a_radius_of_six_hundred_small_steps(ndim):
+    positions, *cells = walked(ndim)
+    fine, start = positions.copy(), positions.copy()
+    relax(positions, *cells, WIDE, ndim, 6.0, ONE)
+    for _ in range(600):
+        relax(fine, *cells, WIDE, ndim, 0.01, ONE, tolerance=1e-300)
+
+    def rms(moved):
+        return math.sqrt((((moved - fine) ** 2).sum(axis=1) / cells[0] ** 2).mean())
+
+    assert rms(start) > 0.15  # there was something to do
+    assert rms(positions) < 0.01
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_march_on_kept_lists_is_the_march_with_a_search_before_every_step(ndim, monkeypatch):
     positions, radii, adhesion, uids = tissue(200, ndim, 60.0, 4)
     searched = positions.copy()
-    steps, for_long = 15, {"dt_min": 600.0, "threads": ONE, "tolerance": 1e-9}
-    result = relax(positions, radii, adhesion, uids, WIDE, ndim, **for_long, max_evaluations=steps + 1)
-    for _ in range(steps):
-        relax(searched, radii, adhesion, uids, WIDE, ndim, **for_long, max_evaluations=2)
-    assert result.searches < result.evaluations
+    arguments = radii, adhesion, uids, WIDE, ndim, 6.0, ONE
+    kept = relax(positions, *arguments, tolerance=1e-9)
+    monkeypatch.setattr(relaxation, "_SKIN_IN_RADII", 1e-9)
+    each = relax(searched, *arguments, tolerance=1e-9)
+    assert kept.searches < kept.evaluations
+    assert each.searches == each.evaluations == kept.evaluations
     np.testing.assert_allclose(positions, searched, rtol=0.0, atol=1e-9)
+
+
+def test_more_neighbours_than_are_worked_on_at_once_all_count():
+    n = 1200
+    assert n > relaxation._PAIRS_OF_A_PORTION
+    random = np.random.default_rng(2)
+    positions = 500.0 + random.uniform(-1.0, 1.0, (n, 3))
+    radii, adhesion = random.uniform(5.0, 8.0, n), np.zeros(n)
+    apart = positions[:, None] - positions[None]
+    distance = np.linalg.norm(apart, axis=2)
+    np.fill_diagonal(distance, np.inf)
+    overlap = np.where(np.isfinite(distance), radii[:, None] + radii[None] - distance, 0.0)
+    expected = ((overlap / distance)[:, :, None] * apart).sum(axis=1)
+    before = positions.copy()
+    dt_min = 1e-6
+    relax(positions, radii, adhesion, np.arange(n), WIDE, 3, dt_min, ONE, rate_per_min=1.0, tolerance=1e-300)
+    np.testing.assert_allclose((positions - before) / dt_min, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.sampled_from([0.0, 1e-9, 1.0]))
+def test_the_largest_eigenvalue_is_numpys(seed, rank, noise):
+    random = np.random.default_rng(seed)
+    vectors = np.linalg.qr(random.normal(size=(3, 3)))[0]
+    values = np.zeros(3)
+    values[:rank] = 2.0 + noise * random.uniform(0.0, 3.0, rank)  # equal, nearly equal, and different ones
+    k = vectors @ np.diag(values) @ vectors.T
+    found = relaxation._largest_eigenvalue(k[0, 0], k[1, 1], k[2, 2], k[0, 1], k[0, 2], k[1, 2])
+    assert found == pytest.approx(np.linalg.eigvalsh(k)[-1], rel=1e-7)
 
 
 def test_a_call_ends_when_its_evaluations_run_out():
@@ -189,7 +289,7 @@ def test_the_order_of_the_rows_and_the_number_of_threads_change_no_bit(ndim):
     positions[10:14] = positions[9]  # some coincide
     new = np.random.default_rng(1).permutation(n)
     runs = []
-    for rows, threads in ((np.arange(n), ONE), (new, ONE), (new, Threads(2))):
+    for rows, threads in ((np.arange(n), ONE), (new, ONE), (new, Threads(2)), (np.arange(n), Threads(4))):
         moved = positions[rows].copy()
         result = relax(moved, radii[rows], adhesion[rows], uids[rows], WIDE, ndim, 6.0, threads)
         runs.append((moved[np.argsort(rows)], result))

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tumorabm.biology.parameters import UPTAKE_KM_UM
 from tumorabm.biology.states import EFFLUXES, UPTAKES
-from tumorabm.fields import Grid
-from tumorabm.microenvironment import Microenvironment
+from tumorabm.fields import Field, Grid
+from tumorabm.microenvironment import Microenvironment, exchange_on_grid, vessels_by_voxel
 from tumorabm.scenario import scenario_from_dict
 from tumorabm.threads import Threads
 
@@ -36,6 +38,7 @@ def tissue(
     size_um: tuple[float, ...] = (20.0, 20.0),
     voxel_um: float = 20.0,
     vessels: int = 1,
+    threads: int = 1,
 ) -> Microenvironment:
     """Return a site without cells whose vessels all lie in the middle of its first voxel."""
     domain = {"size_um": list(size_um), "voxel_um": voxel_um}
@@ -45,7 +48,7 @@ def tissue(
     )
     grid = Grid.from_size(size_um, voxel_um, scenario.domain.slab_um)
     middle = np.full((vessels, 3), 0.5 * voxel_um)
-    return Microenvironment(scenario, grid, middle, Threads(1))
+    return Microenvironment(scenario, grid, middle, Threads(threads))
 
 
 def uptake_of(site: Microenvironment, **amol_per_min: float) -> Callable[[str], np.ndarray]:
@@ -113,6 +116,26 @@ def test_in_a_closed_tissue_hydrolysis_turns_amount_into_equal_amount() -> None:
     assert site.nitrogen_amol()["fields"] == pytest.approx(nitrogen, rel=1e-12)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_enzyme_that_comes_in_during_a_step_splits_in_that_step(threads: int) -> None:
+    quick = {"asparaginase": {"vessel_exchange_per_min": 10.0, "plasma_fraction": 1.0}}
+    site = tissue(SLOW_VESSELS | quick, threads=threads)
+    site.see_plasma({"asparaginase": ACTIVITY_IU_PER_ML})
+    advance(site, steps=1)
+    assert concentration(site, "asparagine") < 0.8 * PLASMA_MM["asparagine"]
+    for product in ("aspartate", "ammonia"):
+        assert concentration(site, product) > PLASMA_MM[product] + 0.2 * PLASMA_MM["asparagine"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["asparaginase", "glutamine", "ammonia", "oxygen"])
+def test_a_field_that_fails_is_named_and_no_thread_waits_for_ever(name: str, threads: int) -> None:
+    site = tissue(SLOW_VESSELS | CONSTANT_ENZYME, threads=threads)
+    site.fields[name].concentration_mM[...] = np.nan
+    with pytest.raises(ValueError, match=f"field {name}: concentration_mM"):
+        advance(site, steps=1)
+
+
 def test_without_enzyme_nothing_is_split() -> None:
     site = tissue(SLOW_VESSELS)
     advance(site, steps=5)
@@ -152,6 +175,97 @@ def test_two_vessels_in_a_voxel_bring_twice_as_much_as_one_and_none_elsewhere() 
     for name in PLASMA_MM:
         np.testing.assert_allclose(one.fields[name].vessel_exchange_per_min, expected, rtol=1e-12)
         np.testing.assert_allclose(two.fields[name].vessel_exchange_per_min, 2.0 * expected, rtol=1e-12)
+
+
+def naive_vessels(grid: Grid, positions_um: np.ndarray) -> np.ndarray:
+    """Parts of vessels in each voxel, counted voxel by voxel in the block of at least 20 µm that holds the vessel."""
+    per_side = next(n for n in range(1, 100) if n * grid.voxel_um > 20.0 - 1e-6)
+    parts = np.zeros(grid.shape)
+    for position in positions_um:
+        home = np.array(np.unravel_index(grid.voxel_index(position[None])[0], grid.shape)) // per_side
+        block = [place for place in np.ndindex(*grid.shape) if (np.array(place) // per_side == home).all()]
+        for place in block:
+            parts[place] += 1.0 / len(block)
+    return parts
+
+
+@st.composite
+def vessels_on_grids(draw: st.DrawFn) -> tuple[Grid, np.ndarray]:
+    """Draw a grid, fine or coarse, of whole blocks of 20 µm or not, and vessels in it, some on edges and walls."""
+    voxel_um = draw(st.sampled_from([4.0, 20.0 / 3.0, 7.0, 10.0, 15.0, 20.0, 33.0]))
+    shape = draw(st.tuples(*[st.integers(1, 6)] * 3))
+    grid = Grid(draw(st.sampled_from([(1, *shape[1:]), shape])), voxel_um)
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    positions = random.random((draw(st.integers(0, 4)), 3)) * grid.size_um
+    if draw(st.booleans()):
+        positions = np.minimum(20.0 * np.round(positions / 20.0), grid.size_um)
+    return grid, positions
+
+
+@settings(max_examples=60, deadline=None)
+@given(vessels_on_grids())
+def test_a_vessel_is_shared_evenly_by_the_voxels_of_its_block(drawn: tuple[Grid, np.ndarray]) -> None:
+    grid, positions = drawn
+    parts = vessels_by_voxel(grid, positions)
+    assert parts.flags.c_contiguous
+    np.testing.assert_allclose(parts, naive_vessels(grid, positions), rtol=1e-12)
+    assert parts.sum() == pytest.approx(len(positions), rel=1e-12)
+
+
+def test_on_voxels_of_20_um_a_vessel_counts_as_one_and_exchanges_as_given_to_the_bit() -> None:
+    positions = np.random.default_rng(3).random((200, 3)) * [1500.0, 1500.0, 20.0]
+    slab = Grid.from_size((1500.0, 1500.0), 20.0, 20.0)
+    counted = np.bincount(slab.voxel_index(positions), minlength=slab.n_voxels).reshape(slab.shape)
+    assert (vessels_by_voxel(slab, positions) == counted).all()
+    for grid in (slab, Grid((3, 3, 3), 20.0)):
+        assert exchange_on_grid(grid, 2400.1, 1.2e5) == 2400.1
+
+
+def resistance_of_block(ndim: int, per_side: int, n: int) -> float:
+    """Mean concentration in a block of a periodic lattice of n voxels a side that gives off 1 evenly; h = D = 1."""
+    wave = 2.0 * np.pi * np.fft.fftfreq(n)
+    slowness = sum(np.meshgrid(*[2.0 - 2.0 * np.cos(wave)] * ndim, indexing="ij"))
+    block = np.zeros(n)
+    block[:per_side] = 1.0 / per_side
+    along = abs(np.fft.fft(block)) ** 2
+    power = math.prod(np.meshgrid(*[along] * ndim, indexing="ij"))
+    return float((power.ravel()[1:] / slowness.ravel()[1:]).sum() / n**ndim)
+
+
+@pytest.mark.parametrize("per_side", [2, 3, 4])
+@pytest.mark.parametrize(("ndim", "blocks"), [(2, 40), (3, 16)])
+def test_a_block_and_its_exchange_resist_as_much_as_one_voxel_of_20_um_with_its_own(
+    ndim: int, blocks: int, per_side: int
+) -> None:
+    voxel_um, diffusion, exchange = 20.0 / per_side, 1.2e5, 2400.0
+    grid = Grid((1, 1, 1) if ndim == 2 else (2, 1, 1), voxel_um, 20.0 if ndim == 2 else None)
+    own = 1.0 / (exchange_on_grid(grid, exchange, diffusion) * voxel_um**ndim)
+    behind = resistance_of_block(ndim, per_side, blocks * per_side) / (diffusion * voxel_um ** (ndim - 2))
+    own_of_one = 1.0 / (exchange * 20.0**ndim)
+    behind_one = resistance_of_block(ndim, 1, blocks) / (diffusion * 20.0 ** (ndim - 2))
+    assert abs(behind / behind_one - 1.0) > 0.1
+    assert own + behind == pytest.approx(own_of_one + behind_one, rel=3e-3)
+
+
+@pytest.mark.parametrize("voxel_um", [5.0, 10.0, 15.0, 40.0])
+@pytest.mark.parametrize(("exchange_per_min", "diffusion"), [(2400.0, 1.2e5), (100.0, 2.5e4), (1.0, 150.0)])
+def test_what_a_vessel_brings_into_tissue_does_not_depend_on_the_voxel(
+    exchange_per_min: float, diffusion: float, voxel_um: float
+) -> None:
+    def brought(voxel_um: float, adapted: bool) -> float:
+        grid = Grid.from_size((600.0, 600.0), voxel_um, 20.0)
+        field = Field("eaten", grid, diffusion, decay_per_min=diffusion / 75.0**2)
+        exchange = exchange_per_min * (20.0 / voxel_um) ** 2
+        if adapted:
+            exchange = exchange_on_grid(grid, exchange_per_min, diffusion)
+        field.vessel_exchange_per_min[...] = exchange * vessels_by_voxel(grid, np.array([[303.0, 303.0, 10.0]]))
+        field.plasma_mM = 1.0
+        field.relax_to_steady_state()
+        return float(field.concentration_mM.sum()) * voxel_um**2
+
+    assert brought(voxel_um, adapted=True) == pytest.approx(brought(20.0, adapted=True), rel=0.012)
+    unadapted = brought(voxel_um, adapted=False) / brought(20.0, adapted=False)
+    assert abs(unadapted - 1.0) > 0.07  # or the test shows nothing
 
 
 def test_nitrogen_from_vessels_is_the_nitrogen_that_the_tissue_gained() -> None:

@@ -227,9 +227,9 @@ def test_mesas_collector_names_every_column() -> None:
     assert frame["time_h"].tolist() == [0.0, 1.0, 2.0]
 
 
-def test_cells_climb_oxygen_where_they_are_told_to() -> None:
-    def mean_oxygen(taxis: float) -> float:
-        walker = {"type": "solid_tumour", "count": 200, "parameters": {"oxygen_taxis": taxis}}
+def test_cells_climb_or_descend_oxygen_where_they_are_told_to() -> None:
+    def mean_oxygen(bias: float) -> float:
+        walker = {"type": "solid_tumour", "count": 200, "taxis": {"field": "oxygen", "bias": bias}}
         model = niche(
             cells={"walker": walker}, vessels={"positions_um": [[100.0, 100.0]]}, pharmacology={},
             mechanics={"enabled": False},
@@ -237,7 +237,9 @@ def test_cells_climb_oxygen_where_they_are_told_to() -> None:
         model.run(hours=3.0)
         return float(model.cell_columns()["oxygen_mmHg"].mean())
 
-    assert mean_oxygen(1.0) > mean_oxygen(0.0) + 1.0
+    at_random = mean_oxygen(0.0)
+    assert mean_oxygen(1.0) > at_random + 1.0
+    assert mean_oxygen(-1.0) < 0.9 * at_random
 
 
 def test_signals_are_known_from_the_start() -> None:

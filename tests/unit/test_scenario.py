@@ -262,8 +262,17 @@ def scenarios(draw):
         lactate=field("uM", diffusion_um2_per_min=numbers),
     )
     placement = {"shape": st.just("disc" if ndim == 2 else "ball"), "center_um": point, "radius_um": st.floats(1, 99)}
-    group = st.fixed_dictionaries(
-        {"type": st.sampled_from(sorted(CELL_TYPES))},
+    clock_cell = st.fixed_dictionaries(
+        {"type": st.just("clock_cell")},
+        optional={
+            "clock": optional(g1_h=st.floats(0.1, 99), variation=st.floats(0, 1), start_at_h=st.floats(0, 11)),
+            "uptake_amol_per_min": optional(oxygen=numbers, glucose=numbers),
+            "taxis": st.fixed_dictionaries({"field": st.just("glutamate"), "bias": st.floats(-1, 1)}),
+            "parameters": within_ranges(["volume_pL"]),
+        },
+    )
+    metabolic_cell = st.fixed_dictionaries(
+        {"type": st.sampled_from(sorted(name for name, preset in CELL_TYPES.items() if preset.metabolic))},
         optional={
             "asns_relative": st.floats(0.001, 10),
             "asns_sigma": numbers,
@@ -277,7 +286,9 @@ def scenarios(draw):
         st.fixed_dictionaries({"positions_um": st.lists(point, max_size=3)}),
     )
     groups = st.dictionaries(
-        st.from_regex(r"[A-Za-z0-9_]{1,8}", fullmatch=True), st.builds(lambda a, b: a | b, group, where), max_size=3
+        st.from_regex(r"[A-Za-z0-9_]{1,8}", fullmatch=True),
+        st.builds(lambda a, b: a | b, metabolic_cell | clock_cell, where),
+        max_size=3,
     )
     dose = st.fixed_dictionaries(
         {

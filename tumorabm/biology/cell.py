@@ -58,8 +58,8 @@ FLOOR_UM = 0.2  # error below this concentration does not count; tRNA charging f
 SMALLEST_SUBSTEP_MIN = 1e-6
 
 Outside = namedtuple("Outside", "oxygen_mM glucose_mM ammonia_mM exchange_mM crowding saturation_min")
-"""What the cells meet, by voxel: four concentrations (n_voxels,) in mM, the share of space taken (n_voxels,), and
-``integral c/(c+km) dt`` over the step (min), a sequence of seven arrays (n_voxels,), one for each uptake."""
+"""What the cells meet: by voxel four concentrations (n_voxels,) in mM; by cell the share of space taken around it (n,);
+by voxel ``integral c/(c+km) dt`` over the step (min), a sequence of seven arrays (n_voxels,), one for each uptake."""
 
 Setting = namedtuple(
     "Setting",
@@ -416,7 +416,7 @@ def advance_cells(
     start, stop, dt_min, table, cell_type, phase, voxel, basal_asns, outside, capacities, contact, receivers,
     receivers_asparagine_uM, states, signals, efflux, donated, transaminated,
 ):  # fmt: skip
-    """Advance the metabolism of rows ``start..stop-1`` by one step; dead cells are left alone.
+    """Advance the metabolism of rows ``start..stop-1`` by one step; dead cells and those without one are left alone.
 
     Parameters
     ----------
@@ -444,9 +444,9 @@ def advance_cells(
         efflux[row, :] = 0.0
         donated[row] = 0.0
         transaminated[row] = 0.0
-        if phase[row] > s.MITOSIS:
-            continue
         p = table[cell_type[row]]
+        if phase[row] > s.MITOSIS or not p.metabolic:
+            continue
         where = voxel[row]
         oxygen_mmHg = outside.oxygen_mM[where] * MMHG_PER_MM
         glucose_uM = outside.glucose_mM[where] * 1000.0
@@ -459,7 +459,7 @@ def advance_cells(
             er_stressors(p, oxygen_mmHg, glucose_uM),
             ammonia_uM / (ammonia_uM + AMMONIA_KM_UM),
             outside.exchange_mM[where] * 1000.0,
-            growth_allowance(p, outside.crowding[where]),
+            growth_allowance(p, outside.crowding[row]),
             basal_asns[row],
             capacities[row, s.UP_ASN] * outside.saturation_min[s.UP_ASN][where] * per_step,
             capacities[row, s.UP_ASP] * outside.saturation_min[s.UP_ASP][where] * per_step,

@@ -24,13 +24,31 @@ class CellType:
         Steady state in human plasma of a cell that does not grow, at biomass 1 and the preset's ``asns_relative``: Asn,
         Asp, Gln, Glu in µM, index of exchange amino acids, ER load, ATF4, ASNS mRNA, ASNS copies and mTORC1. A cell
         with another ``asns_relative`` or volume starts with ASNS mRNA and copies scaled in proportion.
+    metabolic
+        Whether such cells have the metabolism of `tumorabm.biology.cell`; else a clock drives them.
     """
 
     meaning: str
     parameters: dict[str, float] = field(default_factory=dict)
     resting_state: dict[str, float] = field(default_factory=dict)
     quiescent: bool = False
+    metabolic: bool = True
 
+
+CLOCK_CELL_PARAMETERS = (
+    "volume_pL",
+    "necrosis_per_min",
+    "necrosis_oxygen_high_mmHg",
+    "necrosis_oxygen_low_mmHg",
+    "clearance_necrotic_min",
+    "division_asymmetry",
+    "crowding_growth_full",
+    "crowding_growth_zero",
+    "speed_epithelial_um_per_min",
+    "persistence_min",
+    "adhesion",
+)
+"""The parameters that a cell without a metabolism has."""
 
 _LYMPHOID = {
     "volume_pL": 1.0,  # lymphoblast 0.7-1.3 pL [M]
@@ -124,5 +142,15 @@ CELL_TYPES: dict[str, CellType] = {
         },
         _resting(93, 973, 232, 1160, 0.65, 0.11, 0.41, 0.108, 1.14e5, 0.31),
         quiescent=True,
+    ),
+    "clock_cell": CellType(
+        "cell of the community benchmark: a clock drives its cycle; no metabolism",
+        {
+            "volume_pL": 2.494,  # MCF-7 of MultiCellDS, the default of PhysiCell [V]
+            "division_asymmetry": 0.0,
+            "speed_epithelial_um_per_min": 0.0,
+            "speed_emt_gain_um_per_min": 0.0,
+        },
+        metabolic=False,
     ),
 }

@@ -29,7 +29,8 @@ def count_receivers(
         for place in range(contact_start[k], contact_start[k + 1]):
             other = contact[place]
             excess_uM[place] = 0.0
-            if phase[other] > MITOSIS or cell_type[other] == cell_type[donor]:
+            same_type = cell_type[other] == cell_type[donor]
+            if phase[other] > MITOSIS or same_type or not table[cell_type[other]].metabolic:
                 continue
             other_uM = _asparagine_uM(table, cell_type, states, other)
             if other_uM < donor_uM:

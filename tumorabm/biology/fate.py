@@ -37,7 +37,8 @@ def decide_fates(
 ):
     """Advance phase and age of rows ``start..stop-1`` by one step and write what happens to each into ``fate``.
 
-    Hazards are turned into chances by ``1 - exp(-rate dt)``, drawn from the cell's own random stream.
+    Hazards are turned into chances by ``1 - exp(-rate dt)``, drawn from the cell's own random stream. The phases of
+    cells without a metabolism are left to `tumorabm.biology.clock.advance_clocks`.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ def decide_fates(
                 phase[row] = s.APOPTOTIC if apoptotic else s.NECROTIC
                 body_age_min[row] = 0.0
                 continue
+        if not p.metabolic:
+            continue
         before = phase[row]
         phase[row] = next_phase(p, before, states[row, s.BIOMASS], states[row, s.MTORC1], signals[row, s.CHARGED_TRNA])
         if before == s.MITOSIS and states[row, s.BIOMASS] >= 2.0:

@@ -294,9 +294,6 @@ PARAMETERS: dict[str, Parameter] = {
         0.6, "µm/min", 0.3, 0.7, "A", "0.4-1.0 in all; contested as above", "speed added by full EMT"
     ),
     "persistence_min": Parameter(15, "min", 5, 60, "A", "minutes to an hour", "time between turns"),
-    "oxygen_taxis": Parameter(
-        0.0, "1", 0, 1, "A", "0 is a purely random walk", "bias of the walk up the oxygen gradient"
-    ),
     "adhesion": Parameter(
         0.4, "1", 0, 1, "A", "relative to repulsion (PhysiCell default ratio 0.04-0.4)", "cell-cell adhesion"
     ),
@@ -355,7 +352,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
 }
 
 _DIVISORS = ("_km_", "_ki_", "half", "_time_min", "volume_pL", "protein_residues", "asns_copies_per_pL", "clearance")
-_AT_MOST_1 = ("adhesion", "oxygen_taxis", "division_asymmetry")
+_AT_MOST_1 = ("adhesion", "division_asymmetry")
 _RISING = (
     ("crowding_growth_full", "crowding_growth_zero"),
     ("g1_end_biomass", "s_end_biomass", "g2_end_biomass"),
@@ -384,16 +381,19 @@ def order_problem(values: Mapping[str, float]) -> tuple[str, str] | None:
     return None
 
 
-PARAMETER_DTYPE = np.dtype([(name, np.float64) for name in PARAMETERS])
+PARAMETER_DTYPE = np.dtype([*((name, np.float64) for name in PARAMETERS), ("metabolic", np.bool_)], align=True)
+"""What kernels read of a cell type: its parameters, and whether it has a metabolism (else a clock drives it)."""
 
 
-def parameter_table(rows: Sequence[Mapping[str, float]]) -> np.ndarray:
+def parameter_table(rows: Sequence[Mapping[str, float]], metabolic: Sequence[bool] | None = None) -> np.ndarray:
     """Return one record for each cell type.
 
     Parameters
     ----------
     rows
         For each type the values that differ from `PARAMETERS`.
+    metabolic
+        For each type whether it has a metabolism; by default all have.
 
     Returns
     -------
@@ -401,6 +401,7 @@ def parameter_table(rows: Sequence[Mapping[str, float]]) -> np.ndarray:
         Shape (len(rows),), dtype `PARAMETER_DTYPE`; kernels read ``table[type].volume_pL``.
     """
     table = np.zeros(len(rows), PARAMETER_DTYPE)
+    table["metabolic"] = True if metabolic is None else metabolic
     for record, row in zip(table, rows, strict=True):
         for name, parameter in PARAMETERS.items():
             record[name] = row.get(name, parameter.value)

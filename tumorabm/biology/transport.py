@@ -33,7 +33,7 @@ def uptake_capacities(start, stop, table, cell_type, phase, voxel, states, outsi
     table
         Records of `tumorabm.biology.parameters.parameter_table`, by cell type.
     cell_type, phase, voxel
-        Per cell, shape (n,): type, phase (dead cells take nothing), flat voxel index.
+        Per cell, shape (n,): type, phase (dead cells take nothing, as those without a metabolism), flat voxel index.
     states
         Shape (n, 14), see `tumorabm.biology.states`.
     outside
@@ -42,10 +42,10 @@ def uptake_capacities(start, stop, table, cell_type, phase, voxel, states, outsi
         Output, shape (n, 7), columns as `tumorabm.biology.states.UPTAKES`, in amol/min.
     """
     for row in range(start, stop):
-        if phase[row] > MITOSIS:
+        p = table[cell_type[row]]
+        if phase[row] > MITOSIS or not p.metabolic:
             capacities[row, :] = 0.0
             continue
-        p = table[cell_type[row]]
         where = voxel[row]
         biomass = states[row, BIOMASS]
         volume_pL = p.volume_pL * biomass
@@ -65,3 +65,20 @@ def uptake_capacities(start, stop, table, cell_type, phase, voxel, states, outsi
             p, states[row, GLU] / volume_pL, states[row, GLN] / volume_pL, energy, biomass
         )
         capacities[row, UP_EXCHANGE] = exchange_per_min * EXCHANGE_UM_PER_INDEX * volume_pL
+
+
+@kernel
+def prescribed_amounts(start, stop, per_type, cell_type, phase, volume, amounts):
+    """Write the prescribed uptake or secretion of rows ``start..stop-1``, in proportion to their volume.
+
+    Parameters
+    ----------
+    per_type
+        By cell type, in amol/min (or amol) at relative volume 1.
+    cell_type, phase, volume
+        Per cell, shape (n,): type, phase (dead cells do nothing), relative volume.
+    amounts
+        Output, shape (n,), in the unit of ``per_type``.
+    """
+    for row in range(start, stop):
+        amounts[row] = per_type[cell_type[row]] * volume[row] if phase[row] <= MITOSIS else 0.0

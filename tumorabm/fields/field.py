@@ -9,28 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tumorabm.fields.grid import Grid
-from tumorabm.fields.integrate import (
-    NOT_CONVERGED,
-    NOT_FINITE,
-    OK,
-    TINY_MM,
-    Terms,
-    advance,
-    find_bad_value,
-    solve_stage,
-)
-from tumorabm.fields.multigrid import build_levels
+from tumorabm.fields.integrate import inspect
+from tumorabm.fields.multigrid import GUARD, build_levels
 from tumorabm.fields.scratch import Scratch
+from tumorabm.fields.stage import NOT_CONVERGED, NOT_FINITE, OK, TINY_MM, Terms, solve_stage
+from tumorabm.fields.substeps import NotSolvedError, Substeps
 
 FACES = ("x_low", "x_high", "y_low", "y_high", "z_low", "z_high")
 
-_CHECKED = (
-    "concentration_mM",
-    "vessel_exchange_per_min",
-    "source_mM_per_min",
-    "uptake_mM_per_min",
-    "enzyme_mM_per_min",
-)
+_NOTHING = np.empty(0)
 
 
 @dataclass
@@ -147,6 +134,7 @@ class Field:
         self._first_substep_min = math.inf
         dirichlet = tuple((f"{axis}_low" in self.faces, f"{axis}_high" in self.faces) for axis in "zyx")
         self._levels = build_levels(grid.shape, grid.voxel_um, self.diffusion_um2_per_min, dirichlet)
+        self._lower, self._upper = self._couplings()
         self._wall, self._wall_inflow = self._walls()
 
     def advance(
@@ -192,35 +180,41 @@ class Field:
             self._uptake_saturation = np.zeros(self.grid.shape)
         if enzyme_mM_per_min is not None and self._enzyme_saturation is None:
             self._enzyme_saturation = np.zeros(self.grid.shape)
-        totals = np.empty(4)
+        saturations = [
+            _NOTHING if array is None else array.reshape(-1)
+            for array in (self._uptake_saturation, self._enzyme_saturation)
+        ]
+        for saturation in saturations:
+            saturation.fill(0.0)
+        if self._stays_empty(terms):
+            self._rate.fill(0.0)
+            return Exchange(self._uptake_saturation, self._enzyme_saturation, 0.0, 0.0, 0.0, 1, 0, 0.0)
         with self._scratch.borrow() as work:
-            status, voxel, reached, change, substeps, cycles, self._first_substep_min = advance(
+            course = Substeps(
                 self._levels,
                 terms,
                 work,
                 self._concentration,
                 self._rate,
-                work.unused if self._uptake_saturation is None else self._uptake_saturation.reshape(-1),
-                work.unused if self._enzyme_saturation is None else self._enzyme_saturation.reshape(-1),
-                totals,
-                dt_min,
-                float(max_substep_min),
-                self._first_substep_min,
+                *saturations,
                 self.tolerance,
                 self.floor_mM,
             )
-        if status != OK:
-            self._fail(status, voxel, f"{reached:g} min into a step of {dt_min:g} min", change, totals[3])
-        vessels, faces, decayed = (totals[:3] * self.grid.voxel_volume_um3).tolist()
+            try:
+                self._first_substep_min = course.run(dt_min, float(max_substep_min), self._first_substep_min)
+            except NotSolvedError as error:
+                when = f"{error.reached_min:g} min into a step of {dt_min:g} min"
+                raise self._failure(error.status, error.voxel, error.measure, when) from None
+        vessels, faces, decayed = (course.totals * self.grid.voxel_volume_um3).tolist()
         return Exchange(
             self._uptake_saturation,
             self._enzyme_saturation,
             vessels,
             faces,
             decayed,
-            substeps,
-            cycles,
-            float(totals[3]),
+            course.substeps,
+            course.cycles,
+            course.balance_correction,
         )
 
     def relax_to_steady_state(
@@ -248,13 +242,13 @@ class Field:
                 "face, but all faces are closed and there is no sink"
             )
         with self._scratch.borrow() as work:
-            work.iterate[:] = self._concentration
+            work.iterate[GUARD:-GUARD] = self._concentration
             status, _, voxel, change, _ = solve_stage(
                 self._levels, terms, work, self._concentration, 0.0, 0.0, max(self.floor_mM, TINY_MM)
             )
             if status != OK:
-                self._fail(status, voxel, "in the steady state", change, 0.0)
-            self._concentration[:] = work.iterate
+                raise self._failure(status, voxel, change, "in the steady state")
+            self._concentration[:] = work.iterate[GUARD:-GUARD]
         self._rate[:] = 0.0
 
     def _terms(
@@ -266,18 +260,14 @@ class Field:
         enzyme_km: float,
     ) -> Terms:
         """Return the checked terms for the kernels."""
-        arrays = [self._flat(_CHECKED[1], self.vessel_exchange_per_min)]
-        for name, array in zip(_CHECKED[2:], (source, uptake, enzyme), strict=True):
-            arrays.append(self._scratch.zeros if array is None else self._flat(name, array))
-        which, voxel = find_bad_value(self._concentration, *arrays)
-        if which >= 0:
-            value = (self._concentration, *arrays)[which][voxel]
-            raise ValueError(
-                f"field {self.name}: {_CHECKED[which]}: expected finite values of at least 0, "
-                f"got {value:g} at {self._place(voxel)}"
-            )
+        self._present("concentration_mM", self.concentration_mM)
         return Terms(
-            *arrays,
+            self._present("vessel_exchange_per_min", self.vessel_exchange_per_min),
+            self._present("source_mM_per_min", source),
+            self._present("uptake_mM_per_min", uptake),
+            self._present("enzyme_mM_per_min", enzyme),
+            self._lower,
+            self._upper,
             self._wall,
             self._wall_inflow,
             self.decay_per_min,
@@ -285,6 +275,24 @@ class Field:
             self._number("uptake_km_mM", uptake_km, above_zero=True),
             self._number("enzyme_km_mM", enzyme_km, above_zero=True),
         )
+
+    def _present(self, name: str, array: np.ndarray | None) -> np.ndarray:
+        """Return a checked array, flat, or one of length 0 where there is none or nothing but zeros in it, or raise."""
+        if array is None:
+            return _NOTHING
+        flat = self._flat(name, array)
+        voxel, anything = inspect(flat)
+        if voxel >= 0:
+            raise ValueError(
+                f"field {self.name}: {name}: expected finite values of at least 0, "
+                f"got {flat[voxel]:g} at {self._place(voxel)}"
+            )
+        return flat if anything else _NOTHING
+
+    def _stays_empty(self, terms: Terms) -> bool:
+        """Return whether there is nothing in the field and nothing that could come in."""
+        supplied = terms.wall_inflow.any() or len(terms.source) > 0 or (len(terms.exchange) > 0 and terms.plasma > 0)
+        return not (supplied or self._concentration.any())
 
     def _number(self, name: str, value: float, above_zero: bool = False) -> float:
         """Return a finite, non-negative number as a float, or raise."""
@@ -313,6 +321,14 @@ class Field:
                 raise ValueError(f"field {self.name}: faces: {face} must stay closed on a two-dimensional grid")
         return {face: self._number(f"faces.{face}", value) for face, value in faces.items()}
 
+    def _couplings(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the couplings to the voxel before and after, 1/min; axes z, y, x in turn."""
+        inside = self.diffusion_um2_per_min / self.grid.voxel_um**2
+        lower, upper = np.full(sum(self.grid.shape), inside), np.full(sum(self.grid.shape), inside)
+        ends = np.cumsum(self.grid.shape)
+        lower[ends - self.grid.shape], upper[ends - 1] = 0.0, 0.0
+        return lower, upper
+
     def _walls(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the couplings to Dirichlet faces, and these times the values there; axes z, y, x in turn."""
         coupling, inflow, start = np.zeros(sum(self.grid.shape)), np.zeros(sum(self.grid.shape)), 0
@@ -330,12 +346,12 @@ class Field:
         k, j, i = np.unravel_index(voxel, self.grid.shape)
         return f"voxel x={i}, y={j}, z={k}"
 
-    def _fail(self, status: int, voxel: int, when: str, change: float, rescale: float) -> None:
-        """Raise the error for a status of the solver."""
+    def _failure(self, status: int, voxel: int, measure: float, when: str) -> FloatingPointError:
+        """Return the error for a status of the solver."""
         if status == NOT_FINITE:
             what = f"a value that is not finite at {self._place(voxel)}"
         elif status == NOT_CONVERGED:
-            what = f"no convergence, last correction {change:.3g} mM"
+            what = f"no convergence, last correction {measure:.3g} mM"
         else:
-            what = f"the balance is off by {rescale:.3g} of the total"
-        raise FloatingPointError(f"field {self.name}: {what}, {when}")
+            what = f"the balance is off by {measure:.3g} of the total"
+        return FloatingPointError(f"field {self.name}: {what}, {when}")

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from tumorabm.fields.grid import Grid
-from tumorabm.fields.integrate import Work
-from tumorabm.fields.multigrid import build_levels
+from tumorabm.fields.multigrid import GUARD, build_levels
+from tumorabm.fields.stage import Work
 
 
 class Scratch:
@@ -20,29 +20,36 @@ class Scratch:
     ----------
     grid
         The grid of all fields that share it.
-
-    Attributes
-    ----------
-    zeros
-        (n_voxels,) float64, never written: stands for every term that a field does not have.
     """
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         closed = ((False, False),) * 3
-        on_all_levels = int(build_levels(grid.shape, grid.voxel_um, 1.0, closed).start[-1])
-        self._sizes = (on_all_levels,) * 3 + (grid.n_voxels,) * 3 + (max(grid.shape),)
+        self._on_all_levels = int(build_levels(grid.shape, grid.voxel_um, 1.0, closed).start[-1]) + GUARD
         self._idle: deque[Work] = deque()
-        self.zeros = np.zeros(grid.n_voxels)
 
     @contextmanager
     def borrow(self) -> Iterator[Work]:
-        """Lend a set of memory, of undefined content, for the time of a ``with`` block."""
+        """Lend a set of memory, of undefined but finite content, for the time of a ``with`` block.
+
+        After an error the set is dropped: it may hold what is not finite.
+        """
         try:
             work = self._idle.pop()
         except IndexError:
-            work = Work(*(np.zeros(size) for size in self._sizes))
-        try:
-            yield work
-        finally:
-            self._idle.append(work)
+            work = self._new_set()
+        yield work
+        self._idle.append(work)
+
+    def _new_set(self) -> Work:
+        n, nx = self.grid.n_voxels, self.grid.shape[2]
+        on_all_levels = (np.zeros(self._on_all_levels, np.float32) for _ in range(4))
+        return Work(
+            *on_all_levels,
+            line=np.zeros(nx + 3, np.float32),
+            iterate=np.zeros(GUARD + n + GUARD),
+            stage=np.zeros(n),
+            known=np.zeros(n),
+            slope=np.zeros(n, np.float32),
+            columns=np.zeros((4, nx)),
+        )

@@ -3,6 +3,7 @@
 from tumorabm.mechanics.contacts import CONTACT_REACH, contacts
 from tumorabm.mechanics.crowding import crowding
 from tumorabm.mechanics.division import separate_daughters
+from tumorabm.mechanics.inhibition import compression
 from tumorabm.mechanics.motility import migrate, sample_gradient
 from tumorabm.mechanics.neighbours import (
     NeighbourLists,
@@ -12,6 +13,7 @@ from tumorabm.mechanics.neighbours import (
     sum_by_voxel,
 )
 from tumorabm.mechanics.relaxation import ADHESION_RANGE, RelaxResult, pair_force, relax
+from tumorabm.mechanics.silhouette import silhouette
 
 __all__ = [
     "ADHESION_RANGE",
@@ -19,6 +21,7 @@ __all__ = [
     "NeighbourLists",
     "RelaxResult",
     "VoxelOrder",
+    "compression",
     "contacts",
     "crowding",
     "find_neighbours",
@@ -28,5 +31,6 @@ __all__ = [
     "relax",
     "sample_gradient",
     "separate_daughters",
+    "silhouette",
     "sum_by_voxel",
 ]

@@ -1,4 +1,4 @@
-"""How much of the space around each voxel is taken by cells."""
+"""How much of the space around each cell is taken by cells."""
 
 from __future__ import annotations
 
@@ -6,51 +6,102 @@ import math
 
 import numpy as np
 
-from tumorabm.mechanics.columns import as_column
-from tumorabm.mechanics.neighbours import VoxelOrder, sum_by_voxel
+from tumorabm.kernels import kernel
+from tumorabm.mechanics.columns import as_box, as_column, as_points
+from tumorabm.mechanics.neighbours import order_by_voxel, sum_by_voxel
+
+BIN_UM = 20.0
+"""Edge of the bins in which cells are counted: three of them, 60 µm, are the range over which cells share room [A].
+
+It belongs to the tissue, not to the grid of the fields: with their voxels as bins, a finer grid would shorten the range
+over which a crowd is felt, and a bin that holds less than one cell is either empty or overfull.
+"""
+
+_WHOLE_BINS = 1e-9  # of a bin; lengths written in decimal are not exact in binary
 
 
-def crowding(order: VoxelOrder, radii_um: np.ndarray, voxel_um: float, out: np.ndarray) -> None:
-    """Write into ``out`` the fraction of space taken by cells, averaged over each voxel and those around it.
+def crowding(
+    positions_um: np.ndarray, radii_um: np.ndarray, uids: np.ndarray, box_um: np.ndarray, ndim: int
+) -> np.ndarray:
+    """Return, for each cell, the fraction of the space around it that cells take.
 
-    A cell counts whole in the voxel of its centre, as the disc pi r² of the voxel's area in a slab (nz = 1) and as the
-    ball 4/3 pi r³ of its volume otherwise; the mean over 3 x 3 (x 3) voxels, at a border over those that exist, evens
-    this out. Overlapping cells can bring it above 1; discs packed hexagonally in contact give 0.907.
+    A cell counts whole in the bin of its centre, as the disc pi r² in 2-D and the ball 4/3 pi r³ in 3-D. The result is
+    what cells take of the 3 x 3 (x 3) bins around the cell's own, as far as these lie in the box. Overlapping
+    cells can bring it above 1; discs packed hexagonally in contact give 0.907. It does not depend on the order of
+    the rows.
 
     Parameters
     ----------
-    order
-        The cells in order of voxel, from `order_by_voxel`.
+    positions_um
+        float64 (n, 3); a centre outside the box counts to the nearest bin.
     radii_um
         float64 (n,).
-    voxel_um
-        Edge of a voxel.
-    out
-        C-contiguous float64 (nz, ny, nx), overwritten.
+    uids
+        int64 (n,), unique.
+    box_um
+        Edges of the box along x, y, z; it begins at 0.
+    ndim
+        2 (bins are squares, z does not matter) or 3.
+
+    Returns
+    -------
+    ndarray
+        float64 (n,).
 
     Raises
     ------
     ValueError
-        If shapes do not fit.
+        If shapes differ, or the box or ``ndim`` is none.
     """
-    if out.ndim != 3:
-        raise ValueError(f"out has shape {out.shape}; expected (nz, ny, nx)")
-    radii_um = as_column("radii_um", radii_um, order.row.size, np.float64)
-    if out.shape[0] == 1:
-        taken = math.pi / voxel_um**2 * (radii_um * radii_um)
-    else:
-        taken = 4.0 / 3.0 * math.pi / voxel_um**3 * (radii_um * radii_um * radii_um)
-    sum_by_voxel(order, taken, out)
-    for axis in range(3):
-        _mean_with_neighbours(np.moveaxis(out, axis, 0))
+    positions_um = as_points("positions_um", positions_um)
+    n = len(positions_um)
+    radii_um = as_column("radii_um", radii_um, n, np.float64)
+    widths = _bin_widths(as_box(box_um, ndim), ndim)
+    if n == 0:
+        return np.empty(0)
+    last = [len(along) - 1 for along in widths]
+    zyx = positions_um.T[::-1]  # reduced one by one: NumPy is slow on an axis of three
+    low, high = (
+        np.clip(np.floor(np.array(corner_um) / BIN_UM), 0, last).astype(np.int64)
+        for corner_um in ([along.min() for along in zyx], [along.max() for along in zyx])
+    )
+    taken = np.empty(high - low + 1)  # bins beyond the outermost cells are empty
+    bins = np.empty(n, dtype=np.int64)
+    _assign_bins(positions_um, BIN_UM, low, high, bins)
+    square = radii_um * radii_um
+    of_bin = math.pi / BIN_UM**2 * square if ndim == 2 else 4.0 / 3.0 * math.pi / BIN_UM**3 * (square * radii_um)
+    sum_by_voxel(order_by_voxel(bins, uids, taken.size), of_bin, taken)
+    for axis, along in enumerate(widths):
+        around = np.convolve(along, np.ones(3))[1:-1][low[axis] : high[axis] + 1]
+        _spread(np.moveaxis(taken, axis, 0), around)
+    return taken.reshape(-1)[bins]
 
 
-def _mean_with_neighbours(values):
-    """Replace each layer along the first axis by the mean of itself and the adjacent layers that exist."""
-    before = values.copy()
-    values[1:] += before[:-1]
-    values[:-1] += before[1:]
-    layers = np.full(len(values), 1.0)
-    layers[1:] += 1.0
-    layers[:-1] += 1.0
-    values /= layers[:, None, None]
+def _bin_widths(box_um: np.ndarray, ndim: int) -> list[np.ndarray]:
+    """Return the widths of the bins along z, y, x in units of a whole bin's; the last may be narrower."""
+    widths = [np.ones(1)] if ndim == 2 else []
+    for side_um in box_um[:ndim][::-1]:
+        whole = math.ceil(side_um / BIN_UM - _WHOLE_BINS)
+        along = np.ones(whole)
+        along[-1] = min(1.0, side_um / BIN_UM - (whole - 1))
+        widths.append(along)
+    return widths
+
+
+def _spread(taken: np.ndarray, around: np.ndarray) -> None:
+    """Replace each layer along the first axis by its sum with the adjacent ones over the width of all three."""
+    before = taken.copy()
+    taken[1:] += before[:-1]
+    taken[:-1] += before[1:]
+    taken /= around[:, None, None]
+
+
+@kernel
+def _assign_bins(positions, edge, low, high, bins):
+    """Write the flat number of each cell's bin among those from ``low`` to ``high`` (along z, y, x, inclusive)."""
+    nz, ny, nx = high[0] - low[0], high[1] - low[1], high[2] - low[2]
+    for i in range(bins.size):
+        x = min(max(int(np.floor(positions[i, 0] / edge)) - low[2], 0), nx)
+        y = min(max(int(np.floor(positions[i, 1] / edge)) - low[1], 0), ny)
+        z = min(max(int(np.floor(positions[i, 2] / edge)) - low[0], 0), nz)
+        bins[i] = (z * (ny + 1) + y) * (nx + 1) + x

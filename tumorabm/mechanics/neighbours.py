@@ -15,8 +15,8 @@ from tumorabm.kernels import kernel
 from tumorabm.mechanics.columns import as_column, as_points
 from tumorabm.threads import Threads
 
-_PORTION = 16384
-"""Cells whose neighbours are listed at a time."""
+_ROOM_PER_CELL = 16  # neighbours that there is room for at first
+_WIDENED = 1.0 + 1e-9
 
 
 class VoxelOrder(NamedTuple):
@@ -131,34 +131,21 @@ def find_neighbours(
     if not (radii_um.min() > 0.0 and radii_um.max() < math.inf):
         raise ValueError(f"radii_um spans {radii_um.min()} to {radii_um.max()}; expected positive and finite radii")
 
-    origin = positions_um.min(axis=0)
-    extent = positions_um.max(axis=0) - origin
-    edge, shape = _bins(extent, 2.0 * reach * float(radii_um.max()) + skin_um, n)
+    largest = float(radii_um.max())
+    # By columns: NumPy's reduction along the long axis of a narrow array is slow.
+    origin = np.array([axis.min() for axis in positions_um.T])
+    extent = np.array([axis.max() for axis in positions_um.T]) - origin
+    edge, shape = _bins(extent, 2.0 * reach * largest + skin_um, n)
     bins = np.empty(n, dtype=np.int64)
     _assign_bins(positions_um, origin, edge, shape, bins)
     order = order_by_voxel(bins, uids, int(shape.prod()))
-    body = np.column_stack((positions_um, radii_um))[order.row]
-    bins = bins[order.row]
-    # Each list is first written into room for all cells of the bins around, so that distances are computed only once;
-    # in portions, for that room is several times what the lists need.
-    portions = []
-    for first in range(0, n, _PORTION):
-        rows = min(_PORTION, n - first)
-        room = np.zeros(rows + 1, dtype=np.int64)
-        threads.over_rows(_count_candidates, rows, first, bins, order.start, shape, room)
-        np.cumsum(room, out=room)
-        candidate = np.empty(room[-1], dtype=np.int32)
-        length = start[first + 1 : first + rows + 1]
-        threads.over_rows(
-            _list_neighbours, rows, first, body, bins, order.start, shape, reach, skin_um, room, candidate, length
-        )
-        place = np.concatenate(([0], np.cumsum(length)))
-        portion = np.empty(place[-1], dtype=np.int32)
-        threads.over_rows(_copy_lists, rows, room, candidate, place, portion)
-        portions.append(portion)
+    body = np.empty((n, 4))
+    threads.over_rows(_gather_bodies, n, order.row, positions_um, radii_um, origin, body)
+    pieces = threads.over_rows(
+        _list_neighbours, n, body, order.start, shape, edge, float(reach), float(skin_um), largest, start[1:]
+    )
     np.cumsum(start, out=start)
-    neighbour = np.concatenate(portions)
-    return NeighbourLists(order.row, start, neighbour)
+    return NeighbourLists(order.row, start, np.concatenate([neighbour[:listed] for neighbour, listed in pieces]))
 
 
 def _bins(extent, least_edge, n):
@@ -173,10 +160,11 @@ def _bins(extent, least_edge, n):
 
 @kernel
 def _assign_bins(positions, origin, edge, shape, bins):
+    per_um = 1.0 / edge
     for i in range(bins.size):
-        x = min(int((positions[i, 0] - origin[0]) / edge), shape[2] - 1)
-        y = min(int((positions[i, 1] - origin[1]) / edge), shape[1] - 1)
-        z = min(int((positions[i, 2] - origin[2]) / edge), shape[0] - 1)
+        x = min(int((positions[i, 0] - origin[0]) * per_um), shape[2] - 1)
+        y = min(int((positions[i, 1] - origin[1]) * per_um), shape[1] - 1)
+        z = min(int((positions[i, 2] - origin[2]) * per_um), shape[0] - 1)
         bins[i] = (z * shape[1] + y) * shape[2] + x
 
 
@@ -223,53 +211,65 @@ def _sum_by_voxel(start, row, values, out):
 
 
 @kernel
-def _near(body, i, j, reach, skin):
-    dx = body[i, 0] - body[j, 0]
-    dy = body[i, 1] - body[j, 1]
-    dz = body[i, 2] - body[j, 2]
-    limit = reach * (body[i, 3] + body[j, 3]) + skin
-    return (dx * dx + dy * dy + dz * dz <= limit * limit) & (i != j)
-
-
-@kernel
-def _candidates(bin_number, bin_start, shape, dz, dy):
-    # Bins that follow one another along x hold cells that follow one another: one run of places for each (dz, dy).
-    x = bin_number % shape[2]
-    y = bin_number // shape[2] % shape[1] + dy
-    z = bin_number // (shape[2] * shape[1]) + dz
-    if y < 0 or y >= shape[1] or z < 0 or z >= shape[0]:
-        return 0, 0
-    line = (z * shape[1] + y) * shape[2]
-    return bin_start[line + max(x - 1, 0)], bin_start[line + min(x + 1, shape[2] - 1) + 1]
-
-
-@kernel
-def _count_candidates(start, stop, first_row, bins, bin_start, shape, room):
-    for k in range(start, stop):
-        count = 0
-        for dz in range(-1, 2):
-            for dy in range(-1, 2):
-                first, last = _candidates(bins[first_row + k], bin_start, shape, dz, dy)
-                count += last - first
-        room[k + 1] = count
-
-
-@kernel
-def _list_neighbours(start, stop, first_row, body, bins, bin_start, shape, reach, skin, room, candidate, length):
-    for k in range(start, stop):
-        i = first_row + k
-        place = room[k]
-        for dz in range(-1, 2):
-            for dy in range(-1, 2):
-                first, last = _candidates(bins[i], bin_start, shape, dz, dy)
-                for j in range(first, last):
-                    candidate[place] = j  # stands only if near: cheaper than a jump that cannot be predicted
-                    place += int(_near(body, i, j, reach, skin))
-        length[k] = place - room[k]
-
-
-@kernel
-def _copy_lists(start, stop, room, candidate, list_start, neighbour):
+def _gather_bodies(start, stop, row, positions, radii, origin, body):
     for i in range(start, stop):
-        for k in range(list_start[i], list_start[i + 1]):
-            neighbour[k] = candidate[room[i] + k - list_start[i]]
+        for axis in range(3):
+            body[i, axis] = positions[row[i], axis] - origin[axis]
+        body[i, 3] = radii[row[i]]
+
+
+@kernel
+def _span(coordinate, far, per_um, count):
+    """Return the first and last bin along one axis that hold points within ``far``."""
+    return int(max(coordinate - far, 0.0) * per_um), min(int((coordinate + far) * per_um), count - 1)
+
+
+@kernel
+def _gap(coordinate, bin_number, edge):
+    """Return the distance from a coordinate to a bin along one axis."""
+    return max(bin_number * edge - coordinate, coordinate - (bin_number + 1) * edge, 0.0)
+
+
+@kernel
+def _list_neighbours(start, stop, body, bin_start, shape, edge, reach, skin, largest, length):
+    """Return the lists of cells, one after the other, and how long they are together; write the length of each."""
+    neighbour = np.empty(_ROOM_PER_CELL * (stop - start), dtype=np.int32)
+    listed = 0
+    per_um = 1.0 / edge
+    for i in range(start, stop):
+        x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
+        far = _WIDENED * (reach * (radius + largest) + skin)  # no neighbour is lost to rounding
+        before = listed
+        first_z, last_z = _span(z, far, per_um, shape[0])
+        first_y, last_y = _span(y, far, per_um, shape[1])
+        for bin_z in range(first_z, last_z + 1):
+            for bin_y in range(first_y, last_y + 1):
+                square = far**2 - _gap(z, bin_z, edge) ** 2 - _gap(y, bin_y, edge) ** 2
+                if square < 0.0:
+                    continue
+                first_x, last_x = _span(x, math.sqrt(square), per_um, shape[2])
+                # Bins that follow one another along x hold cells that follow one another: one run of places.
+                line = (bin_z * shape[1] + bin_y) * shape[2]
+                begin, end = bin_start[line + first_x], bin_start[line + last_x + 1]
+                if listed + end - begin > neighbour.size:
+                    wider = np.empty(2 * neighbour.size + end - begin, dtype=np.int32)
+                    for k in range(listed):
+                        wider[k] = neighbour[k]
+                    neighbour = wider
+                listed = _append_near(body, i, begin, end, reach, skin, neighbour, listed)
+        length[i] = listed - before
+    return neighbour, listed
+
+
+@kernel
+def _append_near(body, i, begin, end, reach, skin, neighbour, listed):
+    """Append those of the cells ``begin`` to ``end`` that are near cell i; return the new length."""
+    x, y, z = body[i, 0], body[i, 1], body[i, 2]
+    own_reach = reach * body[i, 3] + skin
+    place, own = np.uint64(listed), np.uint64(i)
+    for j in range(np.uint64(begin), np.uint64(end)):
+        dx, dy, dz = x - body[j, 0], y - body[j, 1], z - body[j, 2]
+        limit = own_reach + reach * body[j, 3]
+        neighbour[place] = j  # stands only if near: cheaper than a jump that cannot be predicted
+        place += np.uint64((dx * dx + dy * dy + dz * dz <= limit * limit) & (j != own))
+    return np.int64(place)

@@ -14,6 +14,11 @@ Ghaffarizadeh et al., PLoS Comput Biol 14:e1005991 (2018)), the linear spring th
 Cell Prolif 34:253 (2001), the geometric mean of both cells' adhesion that of PhysiCell. The shape of the adhesion is an
 assumption [A]: f and its slope stay bounded, f ends smoothly, and a pair rests exactly in contact, where f changes
 sign. The rate (stiffness over drag) is an assumption [A]; Chaste's springs take 15 to 50 per hour.
+
+Time is marched by explicit Euler in a ramp of lengthening steps: overlaps that walking, growth and division leave decay
+fastest, and need the short steps; the slow, collective motion bears the long ones. In packed walking tissue, nine such
+steps leave smaller errors of position after 6 min than nine equal ones, and 1.7 (strongly damped) to 11 times smaller
+ones than Runge-Kutta-Chebyshev and Legendre schemes of nine evaluations.
 """
 
 from __future__ import annotations
@@ -32,14 +37,24 @@ from tumorabm.threads import Threads
 ADHESION_RANGE = 1.25
 """Cells attract up to this many sums of radii [A]."""
 
-# Steps of explicit Euler in units of the relaxation time 1/rate. The largest eigenvalue of the linearised forces is
-# at most twice the largest norm of a cell's own 3 x 3 stiffness, so the second bound keeps every mode decaying (step
-# times eigenvalue < 2); the first lets two cells, or three in a row, approach rest from one side.
-_LONGEST_STEP = 0.25
-_STEP_TIMES_STIFFNESS = 0.9
-_SKIN_IN_RADII = 0.8
+# Steps in units of the relaxation time 1/rate. A ramp runs from 0.5 to 1.5 times its mean step. Its longest step stays
+# below 0.5, so that two cells approach rest from one side. The eigenvalues e of the linearised forces are at most 2 K,
+# with K the largest eigenvalue of any cell's own 3 x 3 stiffness, and a ramp of 2 to 16 steps shrinks every mode for
+# which e times its mean step is at most 2.26 [D]. In packed discs and balls, power iteration finds e up to 1.6 K.
+_LONGEST_MEAN_STEP = 0.3
+_MEAN_STEP_TIMES_STIFFNESS = 1.07
+_STIFFENING = 1.05  # K grew by more than this since a ramp was planned, and a new one begins: 2 · 1.07 · 1.05 < 2.26
+_MOST_STEPS_OF_A_RAMP = 16
+_ROUNDING = 1e-12
+_SKIN_IN_RADII = 1.15  # a step of 6 min of walking cells then needs one search
 _COINCIDENT = 1e-9  # distance over rest distance below which a line of centres has no meaning
 _COINCIDENCE = int(Stream.COINCIDENCE)
+
+# Pairs are worked on in portions that stay in the cache, each quantity by itself in a row of the scratch space, so that
+# the compiler can use vector instructions for the roots and divisions.
+_CELLS_OF_A_PORTION = 128
+_PAIRS_OF_A_PORTION = 1016  # no power of two, for the rows would displace one another from the cache
+_DX, _DY, _DZ, _REST, _ADHESION, _SQUARE, _PUSH, _SLOPE, _OVERLAP = range(9)
 
 
 class RelaxResult(NamedTuple):
@@ -50,7 +65,7 @@ class RelaxResult(NamedTuple):
     searches: int
     """Times that the neighbour lists were built."""
     residual_overlap_um: float
-    """Largest overlap s - d of any pair at the end, 0 where none overlap."""
+    """Largest overlap s - d of any pair at the last evaluation, 0 where none overlapped."""
     relaxed_min: float
     """Time marched. Less than asked for where all cells came to rest early, or the evaluations ran out."""
     finished: bool
@@ -58,19 +73,15 @@ class RelaxResult(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """Cells in order of (bin, uid), their neighbours, and what an evaluation writes."""
+    """Cells in order of (bin, uid), and their neighbours."""
 
     row: np.ndarray
-    body: np.ndarray  # x, y, z, radius
-    adhesion_root: np.ndarray
+    body: np.ndarray  # x, y, z, radius, square root of the adhesion
     mobility: np.ndarray
     uid: np.ndarray
     start: np.ndarray
     neighbour: np.ndarray
-    velocity: np.ndarray
-    speed_in_radii: np.ndarray
-    stiffness: np.ndarray
-    overlap: np.ndarray
+    pairs_of_a_portion: int
 
 
 def relax(
@@ -140,26 +151,42 @@ def relax(
     if n == 0:
         return RelaxResult(0, 0, 0.0, 0.0, True)
 
-    total = dt_min * rate_per_min  # times below are in relaxation times 1/rate
+    left = total = dt_min * rate_per_min  # times below are in relaxation times 1/rate
     skin_um = _SKIN_IN_RADII * float(radii_um.max())
-    time, evaluations, searches, ended = 0.0, 0, 0, False
+    velocity = np.empty((n, 3))
+    steps, planned_for = [], 0.0
+    evaluations, searches, finished, ended = 0, 0, False, False
     while not ended:
         cells = _arrange(positions_um, radii_um, adhesion, mobility, uids, skin_um, threads)
         reference = cells.body.copy()
         searches += 1
         moved_um = 0.0
-        while moved_um <= 0.5 * skin_um:
-            threads.over_rows(_evaluate, n, *cells[1:], box_um, ndim)
+        while moved_um <= 0.5 * skin_um and not ended:
+            fastest, stiffest, overlap_um = _evaluate(cells, box_um, ndim, velocity, threads)
             evaluations += 1
-            finished = bool(cells.speed_in_radii.max() * (total - time) <= tolerance)
-            ended = finished or evaluations >= max_evaluations
+            finished = ended = fastest * left <= tolerance
             if ended:
                 break
-            step = min(_LONGEST_STEP, _STEP_TIMES_STIFFNESS / max(float(cells.stiffness.max()), 1e-300), total - time)
-            moved_um = math.sqrt(_advance(cells.body, cells.velocity, step, box_um, ndim, reference))
-            time += step
+            if not steps or stiffest > _STIFFENING * planned_for:
+                steps, planned_for = _ramp(left, stiffest), stiffest
+            step = steps.pop(0)
+            moved_um = _advance(cells.body, velocity, step, box_um, ndim, reference, threads)
+            left = left - step if left - step > _ROUNDING * total else 0.0
+            finished = left == 0.0
+            ended = finished or evaluations >= max_evaluations
         positions_um[cells.row] = cells.body[:, :3]
-    return RelaxResult(evaluations, searches, float(cells.overlap.max()), time / rate_per_min, finished)
+    return RelaxResult(evaluations, searches, overlap_um, (total - left) / rate_per_min, finished)
+
+
+def _ramp(time: float, stiffness: float) -> list[float]:
+    """Return the steps of the first of as few ramps, equally long, as ``time`` takes; one step if it is short."""
+    mean = min(_LONGEST_MEAN_STEP, _MEAN_STEP_TIMES_STIFFNESS / max(stiffness, 1e-300))
+    if time <= 0.5 * mean:
+        return [time]
+    steps = max(math.ceil(time / mean), 2)
+    ramps = math.ceil(steps / _MOST_STEPS_OF_A_RAMP)
+    count = math.ceil(steps / ramps)
+    return (np.linspace(0.5, 1.5, count) * (time / (ramps * count))).tolist()
 
 
 def _check(positions_um, dt_min, rate_per_min, tolerance, max_evaluations):
@@ -181,21 +208,34 @@ def _fractions(name, values, n):
 
 
 def _arrange(positions_um, radii_um, adhesion, mobility, uids, skin_um, threads):
-    lists = find_neighbours(positions_um, radii_um, uids, ADHESION_RANGE, skin_um, threads)
-    row = lists.row
+    row, start, neighbour = find_neighbours(positions_um, radii_um, uids, ADHESION_RANGE, skin_um, threads)
+    body = np.empty((row.size, 5))
+    threads.over_rows(_gather_bodies, row.size, row, positions_um, radii_um, np.sqrt(adhesion), body)
+    longest = int(np.diff(start).max())
+    # Unsigned places: the compiler need not provide for places counted from the end.
     return _Cells(
-        row=row,
-        body=np.column_stack((positions_um, radii_um))[row],
-        adhesion_root=np.sqrt(adhesion)[row],
-        mobility=mobility[row],
-        uid=uids[row],
-        start=lists.start,
-        neighbour=lists.neighbour,
-        velocity=np.empty((row.size, 3)),
-        speed_in_radii=np.empty(row.size),
-        stiffness=np.empty(row.size),
-        overlap=np.empty(row.size),
+        row, body, mobility[row], uids[row], start, neighbour.view(np.uint32), max(longest, _PAIRS_OF_A_PORTION)
     )
+
+
+def _evaluate(cells, box_um, ndim, velocity, threads):
+    """Write all velocities; return the largest speed in radii, stiffness, and overlap of any cell."""
+    pieces = threads.over_rows(_evaluate_rows, cells.row.size, *cells[1:], box_um, ndim, velocity)
+    return tuple(map(max, zip(*pieces, strict=True)))
+
+
+def _advance(body, velocity, step, box_um, ndim, reference, threads):
+    """Move all cells, keep them in the box, and return the largest distance from ``reference``."""
+    return math.sqrt(max(threads.over_rows(_advance_rows, len(body), body, velocity, step, box_um, ndim, reference)))
+
+
+@kernel
+def _gather_bodies(start, stop, row, positions, radii, adhesion_root, body):
+    for i in range(start, stop):
+        for axis in range(3):
+            body[i, axis] = positions[row[i], axis]
+        body[i, 3] = radii[row[i]]
+        body[i, 4] = adhesion_root[row[i]]
 
 
 @kernel
@@ -210,12 +250,9 @@ def pair_force(distance, rest, adhesion):
         Of the pair, 0 to 1.
     """
     gap = distance - rest
-    if gap <= 0.0:
-        return -gap, 1.0
-    fade = 1.0 - gap / ((ADHESION_RANGE - 1.0) * rest)
-    if fade <= 0.0:
-        return 0.0, 0.0
-    return -adhesion * gap * fade * fade, adhesion * fade * fade
+    fade = max(1.0 - gap / ((ADHESION_RANGE - 1.0) * rest), 0.0)
+    slope = adhesion * fade * fade if gap > 0.0 else 1.0
+    return -gap * slope, slope
 
 
 @kernel
@@ -227,56 +264,137 @@ def _direction_between_coincident(uid, other, ndim):
 
 
 @kernel
-def _evaluate(
-    start, stop, body, adhesion_root, mobility, uid, list_start, neighbour,
-    velocity, speed_in_radii, stiffness, overlap, box, ndim,
+def _evaluate_rows(
+    start, stop, body, mobility, uid, list_start, neighbour, pairs_of_a_portion, box, ndim, velocity
 ):  # fmt: skip
-    for i in range(start, stop):
+    pairs = np.empty((9, pairs_of_a_portion))
+    own, other = np.empty(pairs_of_a_portion, np.uint32), np.empty(pairs_of_a_portion, np.uint32)
+    first_pair = np.empty(_CELLS_OF_A_PORTION + 1, np.int64)
+    fastest = stiffest = deepest = 0.0
+    first = start
+    while first < stop:
+        last = _pick_pairs(first, stop, body, list_start, neighbour, ndim, own, other, first_pair)
+        count = first_pair[last - first]
+        _measure_pairs(count, own, other, body, uid, ndim, pairs)
+        _weigh_pairs(count, pairs)
+        speed, stiffness, overlap = _sum_pairs(
+            first, last, body, mobility, pairs, first_pair, stiffest, box, ndim, velocity
+        )
+        fastest, stiffest, deepest = max(fastest, speed), max(stiffest, stiffness), max(deepest, overlap)
+        first = last
+    return fastest, stiffest, deepest
+
+
+@kernel
+def _pick_pairs(first, stop, body, list_start, neighbour, ndim, own, other, first_pair):
+    """Pick the pairs within reach of as many cells as there is room for; return the first cell left out."""
+    count = np.uint64(0)
+    stop = min(stop, first + _CELLS_OF_A_PORTION)
+    i = first
+    while i < stop and np.int64(count) + list_start[i + 1] - list_start[i] <= own.size:
+        first_pair[i - first] = count
         x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
-        fx, fy, fz = 0.0, 0.0, 0.0
-        kxx, kyy, kzz, kxy, kxz, kyz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        least_gap = 0.0
         for m in range(list_start[i], list_start[i + 1]):
             j = neighbour[m]
-            dx, dy, dz = x - body[j, 0], y - body[j, 1], z - body[j, 2]
-            rest = radius + body[j, 3]
-            square = dx * dx + dy * dy + dz * dz
-            if square >= (ADHESION_RANGE * rest) ** 2:
-                continue
-            distance = math.sqrt(square)
-            if distance > _COINCIDENT * rest:
-                inverse = 1.0 / distance
-                dx, dy, dz = dx * inverse, dy * inverse, dz * inverse
-            else:
-                dx, dy, dz = _direction_between_coincident(uid[i], uid[j], ndim)
-            force, slope = pair_force(distance, rest, adhesion_root[i] * adhesion_root[j])
-            fx += force * dx
-            fy += force * dy
-            fz += force * dz
-            sx, sy, sz = slope * dx, slope * dy, slope * dz
+            dx, dy = x - body[j, 0], y - body[j, 1]
+            dz = z - body[j, 2] if ndim == 3 else 0.0
+            reach = ADHESION_RANGE * (radius + body[j, 3])
+            own[count], other[count] = i, j  # stands only if near: cheaper than a jump that cannot be predicted
+            count += np.uint64(dx * dx + dy * dy + dz * dz < reach * reach)
+        i += 1
+    first_pair[i - first] = count
+    return i
+
+
+@kernel
+def _measure_pairs(count, own, other, body, uid, ndim, pairs):
+    dxs, dys, dzs, rests = pairs[_DX], pairs[_DY], pairs[_DZ], pairs[_REST]
+    adhesions, squares = pairs[_ADHESION], pairs[_SQUARE]
+    for m in range(np.uint64(count)):
+        i, j = own[m], other[m]
+        dx, dy = body[i, 0] - body[j, 0], body[i, 1] - body[j, 1]
+        dz = body[i, 2] - body[j, 2] if ndim == 3 else 0.0
+        rest = body[i, 3] + body[j, 3]
+        square, least = dx * dx + dy * dy + dz * dz, (_COINCIDENT * rest) ** 2
+        if square <= least:
+            dx, dy, dz = _direction_between_coincident(uid[i], uid[j], ndim)
+            dx, dy, dz = _COINCIDENT * rest * dx, _COINCIDENT * rest * dy, _COINCIDENT * rest * dz
+            square = least
+        dxs[m], dys[m], rests[m], squares[m] = dx, dy, rest, square
+        if ndim == 3:
+            dzs[m] = dz
+        adhesions[m] = body[i, 4] * body[j, 4]
+
+
+@kernel
+def _weigh_pairs(count, pairs):
+    """Write the factors by which a pair's (dx, dy, dz) gives its force, and twice its stiffness."""
+    for m in range(count):
+        distance, rest = math.sqrt(pairs[_SQUARE, m]), pairs[_REST, m]
+        force, slope = pair_force(distance, rest, pairs[_ADHESION, m])
+        inverse = 1.0 / distance
+        pairs[_PUSH, m] = force * inverse
+        pairs[_SLOPE, m] = slope * inverse * inverse
+        pairs[_OVERLAP, m] = rest - distance
+
+
+@kernel
+def _sum_pairs(first, last, body, mobility, pairs, first_pair, stiffest, box, ndim, velocity):
+    """Write velocities; return the largest speed in radii, stiffness if above ``stiffest``, and overlap."""
+    dxs, dys, dzs, pushes, slopes, overlaps = (
+        pairs[_DX], pairs[_DY], pairs[_DZ], pairs[_PUSH], pairs[_SLOPE], pairs[_OVERLAP]
+    )  # fmt: skip
+    fastest = deepest = 0.0
+    for i in range(first, last):
+        fx, fy, fz = 0.0, 0.0, 0.0
+        kxx, kyy, kzz, kxy, kxz, kyz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for m in range(first_pair[i - first], first_pair[i - first + 1]):
+            dx, dy, push = dxs[m], dys[m], pushes[m]
+            fx += push * dx
+            fy += push * dy
+            sx, sy = slopes[m] * dx, slopes[m] * dy
             kxx += sx * dx
             kyy += sy * dy
-            kzz += sz * dz
             kxy += sx * dy
-            kxz += sx * dz
-            kyz += sy * dz
-            least_gap = min(least_gap, distance - rest)
-        push_x, slope_x = _wall(x, radius, box[0])
-        push_y, slope_y = _wall(y, radius, box[1])
-        velocity[i, 0] = _off_walls(mobility[i] * (fx + push_x), x, box[0])
-        velocity[i, 1] = _off_walls(mobility[i] * (fy + push_y), y, box[1])
-        velocity[i, 2] = 0.0
-        kxx, kyy = kxx + slope_x, kyy + slope_y
-        if ndim == 3:
+            if ndim == 3:
+                dz = dzs[m]
+                fz += push * dz
+                kzz += slopes[m] * dz * dz
+                kxz += sx * dz
+                kyz += sy * dz
+            deepest = max(deepest, overlaps[m])
+        x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
+        vx, vy, vz = mobility[i] * fx, mobility[i] * fy, mobility[i] * fz
+        if min(x, y) < radius or x + radius > box[0] or y + radius > box[1]:
+            push_x, slope_x = _wall(x, radius, box[0])
+            push_y, slope_y = _wall(y, radius, box[1])
+            vx = _off_walls(mobility[i] * (fx + push_x), x, box[0])
+            vy = _off_walls(mobility[i] * (fy + push_y), y, box[1])
+            kxx, kyy = kxx + slope_x, kyy + slope_y
+        if ndim == 3 and (z < radius or z + radius > box[2]):
             push_z, slope_z = _wall(z, radius, box[2])
-            velocity[i, 2] = _off_walls(mobility[i] * (fz + push_z), z, box[2])
+            vz = _off_walls(mobility[i] * (fz + push_z), z, box[2])
             kzz += slope_z
-        kxy, kxz, kyz = abs(kxy), abs(kxz), abs(kyz)
-        stiffness[i] = max(
-            kxx + kxy + kxz, kyy + kxy + kyz, kzz + kxz + kyz
-        )  # the norm by rows bounds the largest eigenvalue
-        speed_in_radii[i] = math.sqrt(velocity[i, 0] ** 2 + velocity[i, 1] ** 2 + velocity[i, 2] ** 2) / radius
-        overlap[i] = -least_gap
+        velocity[i, 0], velocity[i, 1], velocity[i, 2] = vx, vy, vz
+        fastest = max(fastest, (vx * vx + vy * vy + vz * vz) / (radius * radius))
+        # The norm by rows bounds the largest eigenvalue, which is thus needed of few cells.
+        bound = max(kxx + abs(kxy) + abs(kxz), kyy + abs(kxy) + abs(kyz), kzz + abs(kxz) + abs(kyz))
+        if bound > stiffest:
+            stiffest = max(stiffest, min(bound, _largest_eigenvalue(kxx, kyy, kzz, kxy, kxz, kyz)))
+    return math.sqrt(fastest), stiffest, deepest
+
+
+@kernel
+def _largest_eigenvalue(kxx, kyy, kzz, kxy, kxz, kyz):
+    """Return the largest eigenvalue of a symmetric 3 x 3 matrix, by Smith, Commun ACM 4:168 (1961)."""
+    mean = (kxx + kyy + kzz) / 3.0
+    xx, yy, zz = kxx - mean, kyy - mean, kzz - mean
+    spread = math.sqrt((xx * xx + yy * yy + zz * zz + 2.0 * (kxy * kxy + kxz * kxz + kyz * kyz)) / 6.0)
+    if spread <= 1e-12 * mean:
+        return mean
+    determinant = xx * (yy * zz - kyz * kyz) - kxy * (kxy * zz - kyz * kxz) + kxz * (kxy * kyz - yy * kxz)
+    cosine = min(max(0.5 * determinant / spread**3, -1.0), 1.0)
+    return mean + 2.0 * spread * math.cos(math.acos(cosine) / 3.0)
 
 
 @kernel
@@ -295,10 +413,10 @@ def _wall(coordinate, radius, size):
 
 
 @kernel
-def _advance(body, velocity, step, box, ndim, reference):
-    """Move all cells, keep them in the box, and return the largest square of a distance from ``reference``."""
+def _advance_rows(start, stop, body, velocity, step, box, ndim, reference):
+    """Move cells, keep them in the box, and return the largest square of a distance from ``reference``."""
     largest = 0.0
-    for i in range(body.shape[0]):
+    for i in range(start, stop):
         square = 0.0
         for axis in range(ndim):
             coordinate = min(max(body[i, axis] + step * velocity[i, axis], 0.0), box[axis])

@@ -106,6 +106,7 @@ class Recorder:
         if self._is_due("cells", everything):
             n = self._model.population.size
             self._cells.append({"time_h": np.full(n, self._model.time_h), **self._model.cell_columns()})
+            self._folder.last_table_h = self._model.time_h
         if self._is_due("fields", everything):
             concentrations = {name: field.concentration_mM for name, field in self._model.fields.items()}
             require_space(self._folder.path, sum(values.nbytes for values in concentrations.values()))
@@ -270,10 +271,17 @@ def record_run(
     except BaseException as error:
         with _uninterrupted():
             path = recorder.close(_describe_end(error, model.time_h), last_state=between_steps)
-        error.add_note(f"what was recorded so far is in {path}")
+        error.add_note(f"what was recorded so far is in {path}{last_table(folder)}")
         raise
     with _uninterrupted():
         return recorder.close(True)
+
+
+def last_table(folder: RunFolder) -> str:
+    """Return the part of a message that tells the time of the last table of all cells; empty where there is none."""
+    if folder.last_table_h is None:
+        return ""
+    return f"; the last table of all cells is that of {folder.last_table_h:g} h"
 
 
 @contextmanager

@@ -68,6 +68,8 @@ class RunFolder:
         The hidden folder to write to, until `publish` renames it.
     published
         The final path, or None before `publish`.
+    last_table_h
+        Time (h) of the last table of all cells that was written, or None before the first.
     started
         When this object was made.
 
@@ -80,6 +82,7 @@ class RunFolder:
     def __init__(self, scenario: str, seed: int, *, out: Path | str | None = None, force: bool = False) -> None:
         self.started = datetime.now(UTC)
         self.published: Path | None = None
+        self.last_table_h: float | None = None
         self._force = force
         self._chosen_by_user = out is not None
         self._wanted = Path(out if out is not None else Path("runs") / f"{scenario}-s{seed}")

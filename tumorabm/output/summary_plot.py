@@ -70,7 +70,7 @@ def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -
     colours = style.colours(types)
     for title, (ax, prefix, label) in by_type.items():
         for name in types:
-            if prefix + name in series:
+            if prefix + name in series and series[prefix + name].notna().any():  # clock cells have no readouts
                 ax.plot(times, series[prefix + name], color=colours[name], label=name)
         ax.set(title=title, ylabel=label)
     if axes[0].get_legend_handles_labels()[0]:
@@ -78,10 +78,14 @@ def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -
     _set_log_where_wide(axes[4])
 
     activity, asparagine, hypoxia = axes[1], axes[2], axes[7]
-    _draw_log(activity, times, series["plasma_asparaginase_iu_per_mL"], _MIN_ACTIVITY_IU_PER_ML)
-    activity.set(title="asparaginase in plasma", ylabel="activity, IU/mL")
-    _draw_log(asparagine, times, series["plasma_asparagine_uM"], _MIN_ASPARAGINE_UM)
-    asparagine.set(title="asparagine in plasma", ylabel="concentration, µM")
+    if "plasma_asparagine_uM" in series:
+        _draw_log(activity, times, series["plasma_asparaginase_iu_per_mL"], _MIN_ACTIVITY_IU_PER_ML)
+        activity.set(title="asparaginase in plasma", ylabel="activity, IU/mL")
+        _draw_log(asparagine, times, series["plasma_asparagine_uM"], _MIN_ASPARAGINE_UM)
+        asparagine.set(title="asparagine in plasma", ylabel="concentration, µM")
+    elif "diameter_um" in series:
+        activity.plot(times, series["diameter_um"], color=style.SINGLE_COLOUR)
+        activity.set(title="diameter of the tissue", ylabel="µm")
     hypoxia.plot(times, series["hypoxic_fraction"], color=style.SINGLE_COLOUR)
     hypoxia.set(title="hypoxic cells", ylabel="fraction of live cells", ylim=(-0.02, 1.02))
 
@@ -94,6 +98,7 @@ def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -
     for ax in (axes[0], axes[3], axes[5], axes[6]):
         ax.set_ylim(bottom=0.0)
     for ax in axes:
+        ax.set_visible(bool(ax.lines))
         ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1e-3)))
         for dose in doses:
             ax.axvline(dose, color=style.DOSE_COLOUR, linestyle=":", linewidth=1.2)

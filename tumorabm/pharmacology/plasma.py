@@ -30,6 +30,7 @@ class Plasma:
     ----------
     normal_mM
         Normal plasma values by field name (mM, the enzyme in IU/mL), constants for fields that the drug does not touch.
+        The enzyme, what it splits and what it makes are all there or none is.
     pharmacology
         The scenario's section: ``doses``, ``plasma``.
     step_min
@@ -43,10 +44,10 @@ class Plasma:
         self._doses: dict[int, list[Any]] = {}
         for dose in pharmacology.doses:
             self._doses.setdefault(round(dose.day * 1440.0 / step_min), []).append(dose)
-        self._background_iu_per_mL = normal_mM["asparaginase"]
+        self._background_iu_per_mL = normal_mM.get("asparaginase", 0.0)
         self._activity_iu_per_mL: dict[tuple[str, str], float] = {}
         self._depot_iu_per_mL: dict[tuple[str, str], float] = {}
-        asparagine = normal_mM["asparagine"]
+        asparagine = normal_mM.get("asparagine", 0.0)
         turnover = {
             "asparagine": settings.asparagine_influx_uM_per_min / 1000.0 / asparagine if asparagine > 0.0 else 0.0,
             "glutamine": settings.glutamine_turnover_per_min,
@@ -57,6 +58,8 @@ class Plasma:
         compartment = Grid.well_mixed(PLASMA_VOLUME_UM3)
         self._pools = {}
         for name, per_min in turnover.items():
+            if name not in normal_mM:
+                continue
             diet = settings.dietary_asparagine_factor if name == "asparagine" else 1.0
             pool = Field(f"plasma {name}", compartment, 0.0, initial_mM=normal_mM[name] * diet)
             pool.vessel_exchange_per_min[...] = per_min
@@ -101,6 +104,8 @@ class Plasma:
 
     def advance(self, dt_min: float) -> None:
         """Advance plasma by one step: elimination and absorption exactly, the pools with the mean activity."""
+        if not self._pools:
+            return
         before = self.asparaginase_iu_per_mL
         for key in self._activity_iu_per_mL:
             self._eliminate(key, dt_min)

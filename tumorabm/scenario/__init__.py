@@ -1,6 +1,7 @@
 """The written scenario: schema, reading with overrides, error messages, units."""
 
 from tumorabm.scenario.cell_schema import CellGroup
+from tumorabm.scenario.clock_schema import Clock
 from tumorabm.scenario.field_schema import FACES, FieldSettings
 from tumorabm.scenario.load import load_scenario, scenario_from_dict
 from tumorabm.scenario.messages import ScenarioError
@@ -9,6 +10,7 @@ from tumorabm.scenario.schema import Scenario, Vessels
 __all__ = [
     "FACES",
     "CellGroup",
+    "Clock",
     "FieldSettings",
     "Scenario",
     "ScenarioError",

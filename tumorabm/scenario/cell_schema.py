@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tumorabm.biology.cell_types import CELL_TYPES
+from tumorabm.biology.cell_types import CELL_TYPES, CLOCK_CELL_PARAMETERS
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS, order_problem, parameter_problem
 from tumorabm.scenario.base import NotNegative, Point, Points, Positive, Section
+from tumorabm.scenario.clock_schema import Clock
 from tumorabm.scenario.messages import Problem, refuse, unknown_name
 
 _OWN_KEYS = ("asns_relative", "asns_sigma", "asns_induction")
+_CLOCK_TYPES = tuple(name for name, preset in CELL_TYPES.items() if not preset.metabolic)
 
 CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 Perturbations = Annotated[
     dict[str, NotNegative], Field(json_schema_extra={"propertyNames": {"enum": list(PERTURBATIONS)}})
 ]
+RateTable = dict[str, NotNegative]
+"""Rates by field."""
 
 
 def check_perturbations(perturbations: Perturbations) -> Perturbations:
@@ -51,6 +55,15 @@ class Placement(Section):
         return self
 
 
+class Taxis(Section):
+    """Along which field cells walk."""
+
+    field: str = Field(description="name of the field")
+    bias: float = Field(
+        ge=-1, le=1, description="1; from 1 (straight up the gradient) over 0 (a random walk) to -1 (straight down)"
+    )
+
+
 class CellGroup(Section):
     """A group of cells of one type."""
 
@@ -77,6 +90,30 @@ class CellGroup(Section):
     perturbations: Perturbations = Field(
         {}, description="factors on enzymes, kinases and transporters of this group; 0 is a knock-out"
     )
+
+    clock: Clock | None = Field(
+        None, description=f"cycle and volume; of {', '.join(_CLOCK_TYPES)} only, which have defaults where it is absent"
+    )
+    uptake_amol_per_min: RateTable = Field(
+        {},
+        description="amol/min; greatest uptake by a cell of relative volume 1, from the scenario's own fields, and, by "
+        "cells without a metabolism, of oxygen and glucose",
+    )
+    secretion_amol_per_min: RateTable = Field(
+        {}, description="amol/min; secretion into one of the scenario's own fields by a cell of relative volume 1"
+    )
+    taxis: Taxis | None = Field(None, description="bias of the walk along a field; absent: a random walk")
+
+    @property
+    def metabolic(self) -> bool:
+        """Whether a metabolism drives these cells, not a clock."""
+        return CELL_TYPES[self.type].metabolic
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clock_cells_have_a_clock(cls, data: object) -> object:
+        is_clock_cell = isinstance(data, dict) and data.get("type") in _CLOCK_TYPES
+        return {"clock": {}} | data if is_clock_cell else data
 
     @field_validator("type")
     @classmethod
@@ -110,6 +147,25 @@ class CellGroup(Section):
         return self
 
     _perturbations_exist = field_validator("perturbations")(check_perturbations)
+
+    @model_validator(mode="after")
+    def _metabolism_or_clock(self) -> CellGroup:
+        refuse(self._strays())
+        return self
+
+    def _strays(self) -> Iterator[Problem]:
+        """Keys of cells with a metabolism at those that have none, and the other way round."""
+        if self.metabolic:
+            if self.clock is not None:
+                yield Problem(("clock",), f"expected none, because a metabolism drives a {self.type}, not a clock")
+            return
+        for key in (*_OWN_KEYS, "perturbations"):
+            if getattr(self, key) not in (None, {}):
+                yield Problem((key,), f"expected none, because a {self.type} has no metabolism")
+        for name in self.parameters:
+            if name not in CLOCK_CELL_PARAMETERS:
+                expected = f"has no effect on a {self.type}; expected one of {', '.join(CLOCK_CELL_PARAMETERS)}"
+                yield Problem(("parameters", name), expected)
 
     @model_validator(mode="after")
     def _counted_or_placed(self) -> CellGroup:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from tumorabm.scenario.base import FromList, NotNegative, Section
+from tumorabm.scenario.base import FromList, NotNegative, Positive, Section
 from tumorabm.scenario.field_defaults import FIELD_DEFAULTS
 from tumorabm.scenario.messages import Problem, refuse
 from tumorabm.scenario.units import MM_PER_UM, oxygen_mmHg_to_mM
@@ -17,6 +17,8 @@ from tumorabm.scenario.units import MM_PER_UM, oxygen_mmHg_to_mM
 FACES = ("x_low", "x_high", "y_low", "y_high", "z_low", "z_high")
 _RESERVED = ("time_h", "x_um", "y_um", "z_um", "vessel_position_um")
 BUILT_IN_FIELDS = tuple(FIELD_DEFAULTS)
+REACTING_FIELDS = frozenset({"asparagine", "aspartate", "glutamine", "glutamate", "ammonia", "asparaginase"})
+"""The enzyme, what it splits and what it makes: there are all of them or none."""
 
 FaceName = Annotated[
     Literal["x_low", "x_high", "y_low", "y_high", "z_low", "z_high", "all"],
@@ -42,6 +44,8 @@ class FieldSettings:
         Concentration at the start; None: the steady state with the initial cells.
     faces
         Concentration held at each open face; faces that are not named are closed.
+    uptake_km_mM
+        Concentration at half of the cells' greatest uptake; None where no cell can take it up.
     """
 
     name: str
@@ -53,6 +57,7 @@ class FieldSettings:
     plasma_fraction: float
     initial: float | None
     faces: dict[str, float]
+    uptake_km_mM: float | None
 
 
 class FieldEntry(Section):
@@ -78,6 +83,11 @@ class FieldEntry(Section):
     def concentration(self, key: str) -> float | None:
         """Return ``"plasma"`` or ``"initial"`` in the engine's unit."""
         value = getattr(self, f"{key}_{self.unit_suffix}")
+        return None if value is None else self.to_engine(value)
+
+    def uptake_km(self) -> float | None:
+        """Return the half-saturation of uptake that is written here, in the engine's unit."""
+        value = getattr(self, f"uptake_km_{self.unit_suffix}", None)
         return None if value is None else self.to_engine(value)
 
     def open_faces(self, n_dimensions: int) -> dict[str, float]:
@@ -130,8 +140,8 @@ _INITIAL = "at the start; absent: steady state with the initial cells, or withou
 _FACES = "open faces of the domain; faces that are not listed are closed"
 
 
-class OwnField(FieldEntry):
-    """A field of the scenario's own, in µM."""
+class MicromolarEntry(FieldEntry):
+    """What every field in µM has."""
 
     unit_suffix: ClassVar[str] = "uM"
 
@@ -145,6 +155,12 @@ class OwnField(FieldEntry):
         return value * MM_PER_UM
 
 
+class OwnField(MicromolarEntry):
+    """A field of the scenario's own, in µM."""
+
+    uptake_km_uM: Positive = Field(1.0, description="µM; concentration at half of the cells' greatest uptake")
+
+
 def _nothing_required(schema: dict) -> None:
     schema.pop("required", None)
 
@@ -152,7 +168,7 @@ def _nothing_required(schema: dict) -> None:
 _BUILT_IN = ConfigDict(json_schema_extra=_nothing_required)  # every key has a default, see FieldTable
 
 
-class MicromolarField(OwnField):
+class MicromolarField(MicromolarEntry):
     """A built-in field in µM."""
 
     model_config = _BUILT_IN
@@ -166,6 +182,9 @@ class OxygenField(FieldEntry):
 
     plasma_mmHg: NotNegative = Field(description="mmHg; partial pressure in the vessels")
     initial_mmHg: NotNegative | None = Field(None, description=f"mmHg; partial pressure {_INITIAL}")
+    uptake_km_mmHg: Positive | None = Field(
+        None, description="mmHg; partial pressure at half of the cells' greatest uptake; absent: 1.5"
+    )
     faces: Annotated[tuple[OxygenFace, ...], FromList] = Field((), description=_FACES)
 
     @staticmethod
@@ -233,7 +252,17 @@ class FieldTable(Section):
     @property
     def names(self) -> tuple[str, ...]:
         """Built-in fields in their fixed order, then the scenario's own."""
-        return (*BUILT_IN_FIELDS, *self.model_extra)
+        return (*BUILT_IN_FIELDS, *self.own)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The scenario's own fields."""
+        return tuple(self.model_extra)
+
+    @property
+    def written(self) -> frozenset[str]:
+        """Built-in fields that the scenario has a section for."""
+        return frozenset(self.model_fields_set) & frozenset(BUILT_IN_FIELDS)
 
     def __getitem__(self, name: str) -> FieldEntry:
         return getattr(self, name) if name in BUILT_IN_FIELDS else self.model_extra[name]

@@ -8,13 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from tumorabm.biology.parameters import UPTAKE_KM_UM
+from tumorabm.biology.states import UPTAKES
 from tumorabm.scenario.base import FromList, NotNegative, Point, Points, Positive, Section
 from tumorabm.scenario.cell_schema import CellGroup, CellName, Perturbations, check_perturbations
-from tumorabm.scenario.field_schema import FieldSettings, FieldTable
-from tumorabm.scenario.messages import Problem, refuse
+from tumorabm.scenario.field_schema import BUILT_IN_FIELDS, REACTING_FIELDS, FieldSettings, FieldTable
+from tumorabm.scenario.messages import Problem, refuse, unknown_name
 from tumorabm.scenario.toml_text import toml_document
 from tumorabm.scenario.units import UM3_PER_UL
 
+_UPTAKE_KM_MM = {name: km.value / 1000.0 for name, km in UPTAKE_KM_UM.items()}
 _AXES = "xyz"
 _MINUTES_PER_HOUR = 60
 _HOURS_PER_DAY = 24
@@ -132,6 +135,14 @@ class Vessels(Section):
         return bool(self.density_per_mm2 or self.density_per_mm3 or self.positions_um)
 
 
+class Medium(Section):
+    """Culture medium around a tissue, so well stirred that its concentrations stay those of the ``plasma_...`` keys."""
+
+    exchange_per_min: Positive = Field(
+        1e4, description="1/min; exchange of voxels that hold no cell and are connected to the outside with the medium"
+    )
+
+
 class Mechanics(Section):
     """Forces between cells."""
 
@@ -201,6 +212,7 @@ class Scenario(Section):
     )
     fields: FieldTable = Field({}, description="dissolved substances; a new name adds one")
     vessels: Vessels | None = Field(None, description="blood vessels; absent: none")
+    medium: Medium | None = Field(None, description="stirred medium around the tissue; absent: none")
     cells: dict[CellName, CellGroup] = Field({}, description="groups of cells at the start")
     perturbations: Perturbations = Field(
         {}, description="factors on enzymes, kinases and transporters of all cells; 0 is a knock-out"
@@ -235,11 +247,22 @@ class Scenario(Section):
             refuse(_misfit_vessels(vessels, info.data.get("domain")))
         return vessels
 
+    @field_validator("medium")
+    @classmethod
+    def _medium_fits_domain(cls, medium: Medium | None, info: ValidationInfo) -> Medium | None:
+        if medium is not None and isinstance(info.data.get("domain"), WellMixedDomain):
+            refuse([Problem((), "expected no medium, because the domain is well mixed")])
+        if medium is not None and info.data.get("vessels"):
+            refuse([Problem((), "expected no medium beside [vessels]: a tissue lives on one of them")])
+        return medium
+
     @field_validator("cells")
     @classmethod
     def _cells_fit_domain(cls, cells: dict[str, CellGroup], info: ValidationInfo) -> dict[str, CellGroup]:
-        domain = info.data.get("domain")
+        domain, fields = info.data.get("domain"), info.data.get("fields")
         refuse(problem for name, group in cells.items() for problem in _misfit_group(name, group, domain))
+        if fields is not None:
+            refuse(problem for name, group in cells.items() for problem in _misfit_rates(name, group, fields))
         return cells
 
     _perturbations_exist = field_validator("perturbations")(check_perturbations)
@@ -268,9 +291,36 @@ class Scenario(Section):
         return round(self.hours * _MINUTES_PER_HOUR / self.time.step_min)
 
     @property
+    def metabolic(self) -> bool:
+        """Whether any group of cells has a metabolism."""
+        return any(group.metabolic for group in self.cells.values())
+
+    @property
     def field_names(self) -> tuple[str, ...]:
-        """Names of the fields: the built-in ones in their fixed order, then the scenario's own."""
-        return self.fields.names
+        """Names of the fields: the built-in ones in their fixed order, then the scenario's own.
+
+        All built-in ones where cells have a metabolism, there are doses, or there are no cells; else only oxygen, those
+        with a section ``[fields.<name>]`` and those that cells take up or follow.
+        """
+        if self.metabolic or self.pharmacology.doses or not self.cells:
+            return self.fields.names
+        used = {"oxygen", *self.fields.written, *self.taken_up}
+        used |= {group.taxis.field for group in self.cells.values() if group.taxis}
+        if used & REACTING_FIELDS:
+            used |= REACTING_FIELDS
+        return (*(name for name in BUILT_IN_FIELDS if name in used), *self.fields.own)
+
+    @property
+    def taken_up(self) -> tuple[str, ...]:
+        """Names of the fields that cells take up."""
+        by_metabolism = UPTAKES if self.metabolic or not self.cells else ()
+        given = (name for group in self.cells.values() for name in group.uptake_amol_per_min)
+        return tuple(dict.fromkeys((*by_metabolism, *given)))
+
+    @property
+    def secreted(self) -> tuple[str, ...]:
+        """Names of the own fields that cells give off at a rate that the scenario sets."""
+        return tuple(dict.fromkeys(name for group in self.cells.values() for name in group.secretion_amol_per_min))
 
     def field_settings(self, name: str) -> FieldSettings:
         """Return one field in the units of the engine.
@@ -283,14 +333,15 @@ class Scenario(Section):
         Returns
         -------
         FieldSettings
-            Concentrations in mM, of asparaginase in IU/mL. A field that neither vessels nor open faces supply has no
+            Concentrations in mM, of asparaginase in IU/mL. A field that no vessels, medium or open faces supply has no
             steady state to start from: without ``initial_...`` it starts in equilibrium with its plasma value.
         """
         entry = self.fields[name]
         spatial = isinstance(self.domain, SpatialDomain)
         faces = entry.open_faces(self.domain.ndim) if spatial else {}
         plasma, initial = entry.concentration("plasma"), entry.concentration("initial")
-        supplied = bool(faces) or (bool(self.vessels) and entry.vessel_exchange_per_min > 0)
+        by_vessels = bool(self.vessels) and entry.vessel_exchange_per_min > 0
+        supplied = bool(faces) or by_vessels or self.medium is not None
         if initial is None and not supplied:
             initial = plasma * entry.plasma_fraction
         return FieldSettings(
@@ -303,11 +354,14 @@ class Scenario(Section):
             plasma_fraction=entry.plasma_fraction,
             initial=initial,
             faces=faces,
+            uptake_km_mM=_UPTAKE_KM_MM.get(name) if entry.uptake_km() is None else entry.uptake_km(),
         )
 
     def to_toml(self) -> str:
         """Return the scenario with all defaults written out; loading it gives an equal scenario."""
-        return toml_document(self.model_dump(exclude_none=True))
+        content = self.model_dump(exclude_none=True)
+        content["fields"] = {name: content["fields"][name] for name in self.field_names}
+        return toml_document(content)
 
     @classmethod
     def json_schema(cls) -> dict:
@@ -362,6 +416,34 @@ def _misfit_group(name: str, group: CellGroup, domain: SpatialDomain | WellMixed
         if shape == ("ball" if domain.ndim == 2 else "disc"):
             fitting = "disc" if domain.ndim == 2 else "ball"
             yield Problem((name, "placement", "shape"), f'expected "{fitting}", because the domain is {domain.ndim}-D')
+    by_discs = group.clock is not None and group.clock.contact_inhibition in ("area", "contact")
+    if domain and by_discs and not (isinstance(domain, SpatialDomain) and domain.ndim == 2):
+        yield Problem(
+            (name, "clock", "contact_inhibition"), 'expected "none" or "crowding" where the domain is not 2-D'
+        )
+
+
+def _misfit_rates(name: str, group: CellGroup, fields: FieldTable) -> Iterator[Problem]:
+    """Fields that this group cannot take up, give off or follow."""
+    built_in = () if group.metabolic else ("oxygen", "glucose")
+    for key, valid in (
+        ("uptake_amol_per_min", (*built_in, *fields.own)),
+        ("secretion_amol_per_min", fields.own),
+    ):
+        for field in getattr(group, key):
+            if field not in valid:
+                yield Problem((name, key, field), _no_rate(field, valid, group.metabolic))
+    if group.taxis and group.taxis.field not in fields.names:
+        yield Problem((name, "taxis", "field"), unknown_name("field", group.taxis.field, fields.names))
+
+
+def _no_rate(field: str, valid: tuple[str, ...], metabolic: bool) -> str:
+    choices = f"one of {', '.join(valid)}" if valid else "a field of the scenario's own"
+    if metabolic and field in BUILT_IN_FIELDS:
+        return f"expected {choices}, because the metabolism sets the rates of the built-in fields"
+    if field in REACTING_FIELDS:
+        return f"expected {choices}, because the nitrogen ledger would not close"
+    return f"expected {choices}" if field in BUILT_IN_FIELDS or not valid else unknown_name("field", field, valid)
 
 
 def _misfit_doses(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator[Problem]:

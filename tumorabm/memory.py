@@ -1,0 +1,49 @@
+"""Refusing, before it begins, a run that this machine's memory cannot hold."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from tumorabm.scenario import Scenario
+
+BYTES_PER_CELL = 400
+"""Least that a cell takes at the peak of a step, its columns, neighbours and temporary arrays."""
+BYTES_PER_VOXEL = 45
+"""Least that a field takes for each voxel: concentration, exchange, rate, uptake, and its part of the solver."""
+_GB = 1e9
+
+
+def require_memory(scenario: Scenario) -> None:
+    """Raise MemoryError, in words, where the first cells and the voxels need more than the machine's whole memory."""
+    needed, present = needed_bytes(scenario), memory_bytes()
+    if needed > present:
+        cells, voxels = _counts(scenario)
+        raise MemoryError(
+            f"the scenario needs at least {needed / _GB:.0f} GB for {voxels:.3g} voxels of {len(scenario.field_names)} "
+            f"fields and {cells:.3g} cells; this machine has {present / _GB:.0f} GB"
+        )
+
+
+def needed_bytes(scenario: Scenario) -> float:
+    """Return the least memory that a run of a scenario takes, bytes."""
+    cells, voxels = _counts(scenario)
+    return BYTES_PER_CELL * cells + BYTES_PER_VOXEL * voxels * len(scenario.field_names)
+
+
+def memory_bytes() -> float:
+    """Return the size of the machine's memory in bytes; infinite where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return math.inf
+
+
+def _counts(scenario: Scenario) -> tuple[int, float]:
+    cells = sum(
+        len(group.positions_um) if group.positions_um is not None else group.count or 0
+        for group in scenario.cells.values()
+    )
+    domain = scenario.domain
+    sides = () if domain.mode == "well_mixed" else domain.size_um
+    return cells, math.prod(side / domain.voxel_um for side in sides)
