@@ -1,6 +1,6 @@
 """Monolayers from one cell: a colony against Bru et al. 1998, and OpenVT's with and without contact inhibition.
 
-Run by hand, ``pytest -m slow -s tests/validation/test_monolayer.py`` (three minutes on one core). The tables that it prints
+Run by hand, ``pytest -m slow -s tests/validation/test_monolayer.py`` (three minutes on one core). Its tables
 are kept in ``docs/validation_community.md``.
 """
 
@@ -116,7 +116,9 @@ def test_colony_proliferates_at_its_border_only(colony: TumorModel) -> None:
     print("\nshare in S, G2 or M by depth (µm)\n" + by_depth(cycles, depth, 50.0).head(10).to_string())
     interior = cells[depth > 0.5 * depth.max()]
     overlap = overlaps(interior)
-    print(f"mean overlap of pairs that overlap, inside half the radius: {overlap.mean():.2%}, largest {overlap.max():.1%}")
+    print(
+        f"mean overlap of pairs that overlap, inside half the radius: {overlap.mean():.2%}, largest {overlap.max():.1%}"
+    )
     assert cycles[depth < 50.0].mean() > 0.25
     assert cycles[depth > 200.0].mean() < 0.02
 
