@@ -42,7 +42,7 @@ def draw(run: Path, picture: Path) -> None:
     time_h = cells["time_h"].iloc[0]
     discs = _discs(oxygen, cut, middle)
     discs.set(array=cut["oxygen_mmHg"], cmap="viridis", clim=(0.0, 38.0))
-    figure.colorbar(discs, ax=oxygen, label="oxygen (mmHg)", shrink=0.85)
+    figure.colorbar(discs, ax=(oxygen, state), label="oxygen (mmHg)", shrink=0.44, anchor=(0.0, 0.98))
     oxygen.set(title=f"Cut through the middle at {time_h:.0f} h: oxygen")
 
     _discs(state, cut, middle).set(facecolor=[STATES[phase] for phase in cut["phase"]])
