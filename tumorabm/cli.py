@@ -276,11 +276,13 @@ def _simulate(scenario, folder, n_steps, threads, quiet, interruption) -> tuple[
 
     from rich.console import Console
 
+    from tumorabm.memory import give_back_large_arrays
     from tumorabm.model import TumorModel
     from tumorabm.output.recorder import record_run
 
     if not quiet:
         print("starting (the first run on a machine compiles for about half a minute)", file=sys.stderr)
+    give_back_large_arrays()
     model = TumorModel(scenario, rng=scenario.seed, threads=threads)
     interruption.check()
     n_steps = n_steps or model.n_steps

@@ -35,6 +35,7 @@ _NEEDS = {
 
 
 UptakeByVoxel = Callable[[str], np.ndarray]
+"""Returns an array of its own, which is overwritten."""
 
 
 class _Step(NamedTuple):
@@ -80,14 +81,15 @@ class Microenvironment:
         self.settings = {name: scenario.field_settings(name) for name in scenario.field_names}
         vessels = vessels_by_voxel(grid, vessel_positions_um)
         self.fields: dict[str, Field] = {}
-        scratch = Scratch(grid)
+        self._scratch = Scratch(grid)
         for name, setting in self.settings.items():
             field = Field(
                 name, grid, setting.diffusion_um2_per_min, setting.decay_per_min, setting.faces,
-                tolerance=FIELD_TOLERANCE, scratch=scratch,
+                tolerance=FIELD_TOLERANCE, scratch=self._scratch,
             )  # fmt: skip
-            exchange = exchange_on_grid(grid, setting.vessel_exchange_per_min, setting.diffusion_um2_per_min)
-            field.vessel_exchange_per_min[...] = exchange * vessels
+            if len(vessel_positions_um):  # zeros that nobody has written take no memory
+                exchange = exchange_on_grid(grid, setting.vessel_exchange_per_min, setting.diffusion_um2_per_min)
+                np.multiply(vessels, exchange, out=field.vessel_exchange_per_min)
             field.plasma_mM = setting.plasma * setting.plasma_fraction
             field.concentration_mM[...] = field.plasma_mM if setting.initial is None else setting.initial
             self.fields[name] = field
@@ -139,6 +141,7 @@ class Microenvironment:
         """
         step = _Step(dt_min, uptake_of, enzyme, {name: Event() for name in self._order}, {}, {})
         self.threads.run(partial(self._advance_when_ready, name, step) for name in self._order)
+        self._scratch.clear()
         exchanges = {name: step.exchanges[name] for name in self._order}
         if self._taken_up.issuperset(UPTAKES):
             self.saturation_min = tuple(exchanges[name].uptake_saturation_min.ravel() for name in UPTAKES)
@@ -162,7 +165,7 @@ class Microenvironment:
 
     def _advance_field(self, name: str, step: _Step) -> Exchange:
         terms = self._uptake(name, step.uptake_of)
-        is_split = "asparaginase" in self._needed(name)
+        is_split = "asparaginase" in self._needed(name) and self.fields["asparaginase"].concentration_mM.any()
         if is_split:
             terms["enzyme_mM_per_min"] = self._enzyme_velocity(name, step.enzyme)
             terms["enzyme_km_mM"] = step.enzyme[0] if name == "asparagine" else step.enzyme[1]
@@ -193,7 +196,8 @@ class Microenvironment:
     def _uptake(self, name: str, uptake_of: UptakeByVoxel) -> dict[str, object]:
         if name not in self._taken_up:
             return {}
-        rate = uptake_of(name).reshape(self.grid.shape) / self.grid.voxel_volume_um3
+        rate = uptake_of(name).reshape(self.grid.shape)
+        rate /= self.grid.voxel_volume_um3
         return {"uptake_mM_per_min": rate, "uptake_km_mM": self.settings[name].uptake_km_mM}
 
     def nitrogen_amol(self) -> dict[str, float]:

@@ -12,7 +12,7 @@ import pandas as pd
 from mesa import DataCollector
 
 from tumorabm.biology import states as s
-from tumorabm.biology.cell import Outside, advance_cells
+from tumorabm.biology.cell import advance_cells
 from tumorabm.biology.contact_transfer import count_receivers, deliver
 from tumorabm.biology.fate import (
     BECOMES_APOPTOTIC,
@@ -25,7 +25,6 @@ from tumorabm.biology.fate import (
     write_speeds,
 )
 from tumorabm.biology.parameters import parameter_table
-from tumorabm.biology.transport import prescribed_amounts, uptake_capacities
 from tumorabm.cells import Block, ColumnModel, Population, attach_layers
 from tumorabm.clock_cells import CLOCK_BLOCKS, ClockCells
 from tumorabm.events import EventLog
@@ -42,9 +41,6 @@ from tumorabm.founding import (
 from tumorabm.ledger import RESIDUE_NITROGEN, NitrogenLedger
 from tumorabm.mechanics import (
     RelaxResult,
-    compression,
-    contacts,
-    crowding,
     migrate,
     order_by_voxel,
     relax,
@@ -59,6 +55,7 @@ from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs
 from tumorabm.scenario import Scenario
 from tumorabm.sums import sum_in_any_order
+from tumorabm.surroundings import Surroundings
 from tumorabm.threads import Threads
 
 FOUNDING_RELAXATIONS = 20
@@ -309,8 +306,7 @@ class TumorModel(ColumnModel):
 
     def touching(self, rows: np.ndarray) -> np.ndarray:
         """Return the rows of all cells that touch any of ``rows`` now, ascending."""
-        self._look_around()
-        return np.unique(self._contacts(rows)[1])
+        return np.unique(Surroundings(self).contacts(rows)[1])
 
     def drain_events(self) -> dict[str, np.ndarray]:
         """Return the events since the last call, as columns, and forget them."""
@@ -345,17 +341,18 @@ class TumorModel(ColumnModel):
         states, signals = self.population.block("states"), self.population.block("signals")
         cell_type, phase = data["cell_type"], data["phase"]
         receivers, receivers_asparagine = np.zeros(n), np.zeros(n)
-        donors = self._donors()
-        start, touching = self._contacts(donors)
+        around = self._around
+        donors = around.donors()
+        start, touching = around.contacts(donors)
         excess = np.empty(len(touching))
         count_receivers(
             self.parameters, cell_type, phase, states, donors, start, touching, excess, receivers, receivers_asparagine
         )
         efflux, donated, transaminated = np.empty((n, len(s.EFFLUXES))), np.empty(n), np.empty(n)
         self.threads.over_rows(
-            advance_cells, n, self.step_min, self.parameters, cell_type, phase, self._voxel, data["asns_basal"],
-            self._outside(), self._capacities, data["contact_asparagine_amol"], receivers, receivers_asparagine,
-            states, signals, efflux, donated, transaminated,
+            advance_cells, n, self.step_min, self.parameters, cell_type, phase, around.voxel, data["asns_basal"],
+            around.outside(), around.capacities_amol_per_min, data["contact_asparagine_amol"], receivers,
+            receivers_asparagine, states, signals, efflux, donated, transaminated,
         )  # fmt: skip
         self._check_finite(donated)
         self.ledger.flows["other_amino_acids"] += sum_in_any_order(transaminated)
@@ -370,14 +367,16 @@ class TumorModel(ColumnModel):
         oxygen = self.fields["oxygen"].concentration_mM.ravel()
         self.threads.over_rows(
             decide_fates, n, self.step_min, self.key, self.tick, self.parameters, data["cell_type"], data["phase"],
-            self._voxel, data["uid"], oxygen, self.population.block("states"), self.population.block("signals"),
+            self._around.voxel, data["uid"], oxygen, self.population.block("states"), self.population.block("signals"),
             data["body_age_min"], fate,
         )  # fmt: skip
         if self.clock_cells:
-            self.clock_cells.advance(self.step_min, self._voxel, oxygen, self._crowding, self._compression, fate)
+            around = self._around
+            self.clock_cells.advance(self.step_min, around.voxel, oxygen, around.crowding, around.compression, fate)
         return fate
 
     def _divide_and_bury(self, fate: np.ndarray) -> None:
+        self._around = None
         apoptotic, necrotic = np.flatnonzero(fate == BECOMES_APOPTOTIC), np.flatnonzero(fate == BECOMES_NECROTIC)
         self.deaths_apoptosis += len(apoptotic)
         self.deaths_necrosis += len(necrotic)
@@ -491,10 +490,10 @@ class TumorModel(ColumnModel):
         self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)
         if not self.scenario.metabolic:
             return
-        self._look_around()
+        self._look_around()  # what cells can take up depends on the fields
         self.threads.over_rows(
-            advance_cells, n, instant_min, self.parameters, data["cell_type"], data["phase"], self._voxel,
-            data["asns_basal"], self._outside(), self._capacities, nothing, nothing, nothing,
+            advance_cells, n, instant_min, self.parameters, data["cell_type"], data["phase"], self._around.voxel,
+            data["asns_basal"], self._around.outside(), self._around.capacities_amol_per_min, nothing, nothing, nothing,
             self.population.block("states").copy(), self.population.block("signals"), efflux, np.empty(n), np.empty(n),
         )  # fmt: skip
         self._release(efflux * (self.step_min / instant_min))
@@ -504,7 +503,7 @@ class TumorModel(ColumnModel):
         """Give what cells sent out, shape (n, 6), to the fields of the next step."""
         for column, name in enumerate(s.EFFLUXES):
             amounts = np.ascontiguousarray(efflux_amol[:, column])
-            sum_by_voxel(self._order, amounts, self.environment.pending_amol[name])
+            sum_by_voxel(self._around.order, amounts, self.environment.pending_amol[name])
 
     def _relax(self, dt_min: float) -> RelaxResult:
         data, mechanics = self.population.data, self.scenario.mechanics
@@ -528,74 +527,15 @@ class TumorModel(ColumnModel):
         self.population.reorder(order.row)
 
     def _look_around(self) -> None:
-        """Note where each cell lies, how crowded it is there, and the greatest uptake of each cell."""
-        data, n = self.population.data, self.population.size
-        if not np.all(data["biomass"] > 0.0):
-            uid = data["uid"][np.argmin(data["biomass"])]
-            raise ValueError(f"cell {uid} has no biomass: expected its states; add_cells places whole cells")
-        self._voxel = self.grid.voxel_index(self.population.block("position_um"))
-        self._order = order_by_voxel(self._voxel, data["uid"], self.grid.n_voxels)
-        self.environment.see_tissue(np.diff(self._order.start))
-        self._crowding = np.zeros(n)
-        if not self.well_mixed:
-            self._crowding = crowding(
-                self.population.block("position_um"), data["radius_um"], data["uid"], self.box_um, self.grid.ndim
-            )
+        """Note what each cell meets; let the medium, and what cells secrete, follow from it."""
+        self._around = Surroundings(self)
+        self.environment.see_tissue(np.diff(self._around.order.start))
         for name, per_type in self._secretion_amol_per_min.items():
-            sum_by_voxel(self._order, self._prescribed(per_type) * self.step_min, self.environment.pending_amol[name])
-        if self.scenario.metabolic:
-            self._capacities = np.empty((n, len(s.UPTAKES)))
-            self.threads.over_rows(
-                uptake_capacities, n, self.parameters, data["cell_type"], data["phase"], self._voxel,
-                self.population.block("states"), self._outside(), self._capacities,
-            )  # fmt: skip
-
-    def _outside(self) -> Outside:
-        field = lambda name: self.fields[name].concentration_mM.ravel()  # noqa: E731
-        return Outside(
-            field("oxygen"), field("glucose"), field("ammonia"), field("exchange_amino_acids"), self._crowding,
-            self.environment.saturation_min,
-        )  # fmt: skip
+            secreted = self._around.prescribed(per_type) * self.step_min
+            sum_by_voxel(self._around.order, secreted, self.environment.pending_amol[name])
 
     def _uptake_by_voxel(self, substrate: str) -> np.ndarray:
-        """Return the greatest uptake of the cells in each voxel (amol/min), shape (n_voxels,)."""
-        total = np.empty(self.grid.n_voxels)
-        per_type = self._uptake_amol_per_min[substrate]
-        of_cells = self._prescribed(per_type) if per_type.any() else np.zeros(self.population.size)
-        if self.scenario.metabolic and substrate in s.UPTAKES:
-            of_cells += self._capacities[:, s.UPTAKES.index(substrate)]
-        sum_by_voxel(self._order, of_cells, total)
-        return total
-
-    def _prescribed(self, per_type: np.ndarray) -> np.ndarray:
-        """Return what each cell takes up or gives off at rates of its type, (n,)."""
-        data, amounts = self.population.data, np.empty(self.population.size)
-        # without threads, because the fields that ask are shared among them already
-        prescribed_amounts(0, len(amounts), per_type, data["cell_type"], data["phase"], data["biomass"], amounts)
-        return amounts
-
-    def _compression(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return each cell's share of own area and of rim in contact; see `tumorabm.mechanics.compression`."""
-        data = self.population.data
-        return compression(
-            self.population.block("position_um"), data["radius_um"], data["uid"], self.box_um, self.threads
-        )
-
-    def _donors(self) -> np.ndarray:
-        """Return the rows of the live cells that hand Asn to cells they touch, in an order free of that of the rows."""
-        data = self.population.data
-        donates = self.parameters["contact_transfer_pL_per_min"] > 0.0
-        if self.well_mixed or not donates.any():
-            return np.empty(0, np.int64)
-        ordered = self._order.row
-        return ordered[donates[data["cell_type"][ordered]] & (data["phase"][ordered] <= s.MITOSIS)]
-
-    def _contacts(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """List the cells that touch each of ``rows``; see `tumorabm.mechanics.contacts`."""
-        return contacts(
-            rows, self.population.block("position_um"), self.population.data["radius_um"], self._order,
-            self.grid.shape, self.grid.voxel_um,
-        )  # fmt: skip
+        return self._around.uptake_by_voxel(substrate, self._uptake_amol_per_min[substrate])
 
     def _check_finite(self, donated: np.ndarray) -> None:
         failed = np.flatnonzero(np.isnan(donated))

@@ -9,6 +9,7 @@ import pytest
 from tumorabm import TumorModel
 from tumorabm.biology import states as s
 from tumorabm.scenario import scenario_from_dict
+from tumorabm.surroundings import Surroundings
 
 STEP_H = 0.1
 WELL = {"mode": "well_mixed", "volume_uL": 100.0}
@@ -144,15 +145,15 @@ def test_cells_feel_the_space_that_cells_take_around_them_whatever_the_voxel(
     tumour = {"type": "solid_tumour", "count": 60}
     model = life(domain={"size_um": size_um, "voxel_um": voxel_um}, cells={"tumour": tumour})
     model.run(hours=0.5)
-    model.touching(np.array([0]))  # looks around, as each step does
+    found = Surroundings(model).crowding
     bins = np.floor(model.population.block("position_um")[:, : len(size_um)] / 20.0)
     last = np.array(size_um) // 20.0 - 1.0
     near = (abs(bins[:, None] - bins[None]) <= 1.0).all(axis=2)
     space = np.prod(20.0 * (np.minimum(bins + 1.0, last) - np.maximum(bins - 1.0, 0.0) + 1.0), axis=1)
     radius = model.population.data["radius_um"]
     taken = near @ (math.pi * radius**2 if len(size_um) == 2 else 4.0 / 3.0 * math.pi * radius**3)
-    assert model._crowding.max() > 0.1
-    np.testing.assert_allclose(model._crowding, taken / space, rtol=1e-9)
+    assert found.max() > 0.1
+    np.testing.assert_allclose(found, taken / space, rtol=1e-9)
 
 
 def growth_over_4_h(count: int) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tumorabm.bench.cases import Case, tissue
+from tumorabm.memory import give_back_large_arrays
 from tumorabm.model import TumorModel
 from tumorabm.output.provenance import peak_rss_mb
 
@@ -99,6 +100,7 @@ class Speed:
 
 def measure_speed(case: Case, threads: int) -> Speed:
     """Run a case and return what it took. Compiled code is loaded before, by a small tissue of the same kind."""
+    give_back_large_arrays()  # as `tumorabm run` does
     TumorModel(tissue(Case("warm_up", case.ndim, 500)), threads=threads).run(hours=0.2)
     before_mb = peak_memory_mb()
     start = time.perf_counter()

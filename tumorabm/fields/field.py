@@ -129,7 +129,7 @@ class Field:
         self.vessel_exchange_per_min = np.zeros(grid.shape)
         self._uptake_saturation: np.ndarray | None = None
         self._enzyme_saturation: np.ndarray | None = None
-        self._rate = np.zeros(grid.n_voxels)
+        self._rate = np.zeros(grid.n_voxels, np.float32)
         self._scratch = scratch or Scratch(grid)
         self._first_substep_min = math.inf
         dirichlet = tuple((f"{axis}_low" in self.faces, f"{axis}_high" in self.faces) for axis in "zyx")

@@ -41,6 +41,10 @@ class Scratch:
         yield work
         self._idle.append(work)
 
+    def clear(self) -> None:
+        """Let the idle sets go: other parts of a step can use the memory."""
+        self._idle.clear()
+
     def _new_set(self) -> Work:
         n, nx = self.grid.n_voxels, self.grid.shape[2]
         on_all_levels = (np.zeros(self._on_all_levels, np.float32) for _ in range(4))

@@ -56,7 +56,7 @@ class Substeps:
     concentration
         (n,) float64, mM, updated in place.
     rate
-        (n,) float64, mM/min, mean rate of change over the last step; replaced by that over this one.
+        (n,) float32, mM/min, mean rate of change over the last step; replaced by that over this one.
     uptake_saturation, enzyme_saturation
         (n,) float64, min, to which the integrals of c / (c + Km) are added; of length 0 where nobody asks for it.
     tolerance, floor_mM
@@ -100,11 +100,11 @@ class Substeps:
         NotSolvedError
             If a stage does not converge or the balance does not close; the field stands at the last good sub-step.
         """
-        if step_min <= longest_min and self._euler_error(step_min) <= 1.0:
-            np.divide(self.concentration, -step_min, out=self.rate)
+        one_step = step_min <= longest_min and self._euler_error(step_min) <= 1.0
+        np.divide(self.concentration, -step_min, out=self.rate, casting="same_kind")
+        if one_step:
             self._take(0.0, step_min)
         else:
-            np.divide(self.concentration, -step_min, out=self.rate)
             first_min = self._run_substeps(step_min, longest_min, first_min)
         add_multiple(self.concentration, 1.0 / step_min, self.rate)
         return first_min

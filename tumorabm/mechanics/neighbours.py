@@ -139,11 +139,13 @@ def find_neighbours(
     bins = np.empty(n, dtype=np.int64)
     _assign_bins(positions_um, origin, edge, shape, bins)
     order = order_by_voxel(bins, uids, int(shape.prod()))
+    del bins
     body = np.empty((n, 4))
     threads.over_rows(_gather_bodies, n, order.row, positions_um, radii_um, origin, body)
     pieces = threads.over_rows(
         _list_neighbours, n, body, order.start, shape, edge, float(reach), float(skin_um), largest, start[1:]
     )
+    del body
     np.cumsum(start, out=start)
     return NeighbourLists(order.row, start, np.concatenate([neighbour[:listed] for neighbour, listed in pieces]))
 

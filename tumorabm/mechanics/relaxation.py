@@ -77,7 +77,6 @@ class _Cells(NamedTuple):
 
     row: np.ndarray
     body: np.ndarray  # x, y, z, radius, square root of the adhesion
-    mobility: np.ndarray
     uid: np.ndarray
     start: np.ndarray
     neighbour: np.ndarray
@@ -94,7 +93,6 @@ def relax(
     dt_min: float,
     threads: Threads,
     *,
-    mobility: np.ndarray | None = None,
     rate_per_min: float = 0.5,
     tolerance: float = 0.05,
     max_evaluations: int = 64,
@@ -124,8 +122,6 @@ def relax(
         Time to march.
     threads
         Threads to use.
-    mobility
-        float64 (n,), 0 to 1, a factor of each cell's velocity (0: fixed); 1 where not given.
     rate_per_min
         Stiffness over drag.
     tolerance
@@ -144,8 +140,9 @@ def relax(
     """
     n = _check(positions_um, dt_min, rate_per_min, tolerance, max_evaluations)
     box_um = as_box(box_um, ndim)
-    adhesion = _fractions("adhesion", adhesion, n)
-    mobility = np.ones(n) if mobility is None else _fractions("mobility", mobility, n)
+    adhesion = as_column("adhesion", adhesion, n, np.float64)
+    if not ((adhesion >= 0.0) & (adhesion <= 1.0)).all():
+        raise ValueError(f"adhesion spans {adhesion.min()} to {adhesion.max()}; expected 0 to 1")
     radii_um = as_column("radii_um", radii_um, n, np.float64)
     uids = as_column("uids", uids, n, np.int64)
     if n == 0:
@@ -157,8 +154,9 @@ def relax(
     steps, planned_for = [], 0.0
     evaluations, searches, finished, ended = 0, 0, False, False
     while not ended:
-        cells = _arrange(positions_um, radii_um, adhesion, mobility, uids, skin_um, threads)
-        reference = cells.body.copy()
+        cells = reference = None  # the memory of the last search, before the next one takes as much
+        cells = _arrange(positions_um, radii_um, adhesion, uids, skin_um, threads)
+        reference = cells.body[:, :ndim].copy()
         searches += 1
         moved_um = 0.0
         while moved_um <= 0.5 * skin_um and not ended:
@@ -200,22 +198,13 @@ def _check(positions_um, dt_min, rate_per_min, tolerance, max_evaluations):
     return len(positions_um)
 
 
-def _fractions(name, values, n):
-    values = as_column(name, values, n, np.float64)
-    if not ((values >= 0.0) & (values <= 1.0)).all():
-        raise ValueError(f"{name} spans {values.min()} to {values.max()}; expected 0 to 1")
-    return values
-
-
-def _arrange(positions_um, radii_um, adhesion, mobility, uids, skin_um, threads):
+def _arrange(positions_um, radii_um, adhesion, uids, skin_um, threads):
     row, start, neighbour = find_neighbours(positions_um, radii_um, uids, ADHESION_RANGE, skin_um, threads)
     body = np.empty((row.size, 5))
     threads.over_rows(_gather_bodies, row.size, row, positions_um, radii_um, np.sqrt(adhesion), body)
     longest = int(np.diff(start).max())
     # Unsigned places: the compiler need not provide for places counted from the end.
-    return _Cells(
-        row, body, mobility[row], uids[row], start, neighbour.view(np.uint32), max(longest, _PAIRS_OF_A_PORTION)
-    )
+    return _Cells(row, body, uids[row], start, neighbour.view(np.uint32), max(longest, _PAIRS_OF_A_PORTION))
 
 
 def _evaluate(cells, box_um, ndim, velocity, threads):
@@ -265,7 +254,7 @@ def _direction_between_coincident(uid, other, ndim):
 
 @kernel
 def _evaluate_rows(
-    start, stop, body, mobility, uid, list_start, neighbour, pairs_of_a_portion, box, ndim, velocity
+    start, stop, body, uid, list_start, neighbour, pairs_of_a_portion, box, ndim, velocity
 ):  # fmt: skip
     pairs = np.empty((9, pairs_of_a_portion))
     own, other = np.empty(pairs_of_a_portion, np.uint32), np.empty(pairs_of_a_portion, np.uint32)
@@ -277,9 +266,7 @@ def _evaluate_rows(
         count = first_pair[last - first]
         _measure_pairs(count, own, other, body, uid, ndim, pairs)
         _weigh_pairs(count, pairs)
-        speed, stiffness, overlap = _sum_pairs(
-            first, last, body, mobility, pairs, first_pair, stiffest, box, ndim, velocity
-        )
+        speed, stiffness, overlap = _sum_pairs(first, last, body, pairs, first_pair, stiffest, box, ndim, velocity)
         fastest, stiffest, deepest = max(fastest, speed), max(stiffest, stiffness), max(deepest, overlap)
         first = last
     return fastest, stiffest, deepest
@@ -339,7 +326,7 @@ def _weigh_pairs(count, pairs):
 
 
 @kernel
-def _sum_pairs(first, last, body, mobility, pairs, first_pair, stiffest, box, ndim, velocity):
+def _sum_pairs(first, last, body, pairs, first_pair, stiffest, box, ndim, velocity):
     """Write velocities; return the largest speed in radii, stiffness if above ``stiffest``, and overlap."""
     dxs, dys, dzs, pushes, slopes, overlaps = (
         pairs[_DX], pairs[_DY], pairs[_DZ], pairs[_PUSH], pairs[_SLOPE], pairs[_OVERLAP]
@@ -364,19 +351,18 @@ def _sum_pairs(first, last, body, mobility, pairs, first_pair, stiffest, box, nd
                 kyz += sy * dz
             deepest = max(deepest, overlaps[m])
         x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
-        vx, vy, vz = mobility[i] * fx, mobility[i] * fy, mobility[i] * fz
         if min(x, y) < radius or x + radius > box[0] or y + radius > box[1]:
             push_x, slope_x = _wall(x, radius, box[0])
             push_y, slope_y = _wall(y, radius, box[1])
-            vx = _off_walls(mobility[i] * (fx + push_x), x, box[0])
-            vy = _off_walls(mobility[i] * (fy + push_y), y, box[1])
+            fx = _off_walls(fx + push_x, x, box[0])
+            fy = _off_walls(fy + push_y, y, box[1])
             kxx, kyy = kxx + slope_x, kyy + slope_y
         if ndim == 3 and (z < radius or z + radius > box[2]):
             push_z, slope_z = _wall(z, radius, box[2])
-            vz = _off_walls(mobility[i] * (fz + push_z), z, box[2])
+            fz = _off_walls(fz + push_z, z, box[2])
             kzz += slope_z
-        velocity[i, 0], velocity[i, 1], velocity[i, 2] = vx, vy, vz
-        fastest = max(fastest, (vx * vx + vy * vy + vz * vz) / (radius * radius))
+        velocity[i, 0], velocity[i, 1], velocity[i, 2] = fx, fy, fz
+        fastest = max(fastest, (fx * fx + fy * fy + fz * fz) / (radius * radius))
         # The norm by rows bounds the largest eigenvalue, which is thus needed of few cells.
         bound = max(kxx + abs(kxy) + abs(kxz), kyy + abs(kxy) + abs(kyz), kzz + abs(kxz) + abs(kyz))
         if bound > stiffest:
