@@ -142,10 +142,10 @@ def _draw_map(ax: Axes, folder: Path) -> None:
     cells = _last_cells(folder / "cells.parquet")
     where = ""
     if values.ndim == 3:
-        middle_um = values.shape[0] * voxel_um / 2.0
+        middle_um = cells["z_um"].mean() if len(cells) else values.shape[0] * voxel_um / 2.0
         cells = cells[np.abs(cells["z_um"] - middle_um) < cells["radius_um"]]
-        values = values[values.shape[0] // 2]
-        where = ", middle slice"
+        values = values[min(int(middle_um / voxel_um), values.shape[0] - 1)]
+        where = f", slice at z = {middle_um:.0f} µm"
     image = ax.imshow(
         values,
         origin="lower",
@@ -158,10 +158,9 @@ def _draw_map(ax: Axes, folder: Path) -> None:
     ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
     _draw_cells(ax, cells)
     _draw_scale_bar(ax, width_um, height_um)
-    days = read_chunk(store, "time_h")[-1] / 24.0
-    ax.set(
-        title=f"cells and {name} on day {days:.1f}{where}", xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um)
-    )
+    hours = read_chunk(store, "time_h")[-1]
+    when = f"on day {hours / 24.0:.1f}" if hours > _LONGEST_IN_HOURS else f"at {hours:.1f} h"
+    ax.set(title=f"cells and {name} {when}{where}", xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um))
 
 
 def _draw_cells(ax: Axes, cells: pd.DataFrame) -> None:
