@@ -10,8 +10,8 @@ from tumorabm.scenario import Scenario
 
 BYTES_PER_CELL = 400
 """Least that a cell takes at the peak of a step, its columns, neighbours and temporary arrays."""
-BYTES_PER_VOXEL = 45
-"""Least that a field takes for each voxel: concentration, exchange, rate, uptake, and its part of the solver."""
+BYTES_PER_VOXEL, BYTES_PER_SOLVED_VOXEL = 12, 46
+"""Least that each field takes for a voxel (concentration and rate), and that the solver takes once."""
 _GB = 1e9
 
 _GLIBC_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of <malloc.h>
@@ -44,7 +44,7 @@ def require_memory(scenario: Scenario) -> None:
 def needed_bytes(scenario: Scenario) -> float:
     """Return the least memory that a run of a scenario takes, bytes."""
     cells, voxels = _counts(scenario)
-    return BYTES_PER_CELL * cells + BYTES_PER_VOXEL * voxels * len(scenario.field_names)
+    return BYTES_PER_CELL * cells + voxels * (BYTES_PER_SOLVED_VOXEL + BYTES_PER_VOXEL * len(scenario.field_names))
 
 
 def memory_bytes() -> float:

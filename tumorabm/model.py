@@ -58,8 +58,8 @@ from tumorabm.sums import sum_in_any_order
 from tumorabm.surroundings import Surroundings
 from tumorabm.threads import Threads
 
-FOUNDING_RELAXATIONS = 20
-"""The first cells, placed at random, are pushed apart at most this many times an hour long."""
+FOUNDING_RELAXATIONS, FOUNDING_EVALUATIONS = 20, 64
+"""The first cells, placed at random, are pushed apart at most this many times an hour long, each of so many steps."""
 
 SORT_EVERY_TICKS = 20
 """Rows are sorted by voxel this often: cells that lie together in space then lie together in memory."""
@@ -476,7 +476,7 @@ class TumorModel(ColumnModel):
             self.add_cells(name, positions, self._generator(Stream.EXPRESSION, index))
         if not self.well_mixed and self.population.size and self.scenario.mechanics.enabled:
             for _ in range(FOUNDING_RELAXATIONS):
-                if self._relax(dt_min=60.0).finished:
+                if self._relax(60.0, max_evaluations=FOUNDING_EVALUATIONS).finished:
                     break
 
     def _found_fields(self) -> None:
@@ -505,12 +505,12 @@ class TumorModel(ColumnModel):
             amounts = np.ascontiguousarray(efflux_amol[:, column])
             sum_by_voxel(self._around.order, amounts, self.environment.pending_amol[name])
 
-    def _relax(self, dt_min: float) -> RelaxResult:
+    def _relax(self, dt_min: float, **limits: int) -> RelaxResult:
         data, mechanics = self.population.data, self.scenario.mechanics
         return relax(
             self.population.block("position_um"), data["radius_um"], self.parameters["adhesion"][data["cell_type"]],
             data["uid"], self.box_um, self.grid.ndim, dt_min, self.threads,
-            rate_per_min=mechanics.relaxation_rate_per_min, tolerance=mechanics.tolerance,
+            rate_per_min=mechanics.relaxation_rate_per_min, tolerance=mechanics.tolerance, **limits,
         )  # fmt: skip
 
     def _update_shapes(self) -> None:

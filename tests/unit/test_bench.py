@@ -132,9 +132,13 @@ def test_a_fresh_process_does_not_outlive_an_interrupted_call(tmp_path):
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=press_ctrl_c, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        in_fresh_process(eval, note_and_sleep)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in shells' background jobs
+    try:
+        threading.Thread(target=press_ctrl_c, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            in_fresh_process(eval, note_and_sleep)
+    finally:
+        signal.signal(signal.SIGINT, before)
     with pytest.raises(ProcessLookupError):
         os.kill(int(noted.read_text()), 0)
 

@@ -1,5 +1,7 @@
 """Right at any step size: no new extrema, nothing lost, and the exact solution of the discretised equations."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -167,3 +169,19 @@ def test_a_failed_step_leaves_nothing_behind_in_shared_memory():
     for field in (fresh, shared):
         field.advance(6.0)
     assert shared.concentration_mM.tobytes() == fresh.concentration_mM.tobytes()
+
+
+@pytest.mark.parametrize("step_min", [0.1, 0.3, 1.0, 3.0, 6.0, 7.3])
+@pytest.mark.parametrize("bad_from", [0.0, 0.4])
+def test_a_step_ends_even_where_no_sub_step_is_good_enough(monkeypatch, step_min, bad_from):
+    field = Field("x", Grid.from_size([60.0, 60.0], 20.0), 100.0, decay_per_min=0.1, initial_mM=1.0)
+
+    estimate = Substeps._runge_kutta_error
+
+    def error(course: Substeps, substep_min: float) -> float:
+        found = estimate(course, substep_min)
+        return math.inf if course._reached_min >= bad_from * step_min else found
+
+    monkeypatch.setattr(Substeps, "_runge_kutta_error", error)
+    field.advance(step_min, max_substep_min=step_min / 3.0)
+    np.testing.assert_allclose(field.concentration_mM, math.exp(-0.1 * step_min), rtol=0.02)

@@ -327,6 +327,14 @@ def test_a_cell_comes_to_rest_touching_the_wall_from_within(side):
     np.testing.assert_allclose(position, [[6.0 if side == "low" else 94.0, 50.0, 50.0]], atol=1e-4)
 
 
+def test_a_long_step_is_marched_to_its_end_or_to_rest():
+    row = np.column_stack([np.linspace(440.0, 560.0, 41), np.full(41, 500.0), np.full(41, 10.0)])
+    result = relax(row, np.full(41, 6.0), np.zeros(41), np.arange(1, 42), WIDE, 2, 600.0, ONE, tolerance=1e-9)
+    assert result.finished
+    assert result.evaluations > 200
+    assert result.relaxed_min == pytest.approx(600.0)
+
+
 def test_no_cells_need_no_evaluation():
     empty = np.empty((0, 3))
     result = relax(empty, empty[:, 0], empty[:, 0], np.empty(0, np.int64), WIDE, 2, 6.0, ONE)

@@ -54,6 +54,13 @@ def test_the_medium_fills_the_place_of_cells_that_are_gone() -> None:
     assert oxygen_mmHg == pytest.approx(np.full(oxygen_mmHg.shape, MEDIUM_MMHG), rel=1e-6)
 
 
+def test_a_tissue_that_leaves_no_room_for_medium_starts_with_the_mediums_concentrations() -> None:
+    lone = {"type": "clock_cell", "positions_um": [[10.0, 10.0]], "clock": {"cycling": False}}
+    full = scenario(domain={"size_um": [20.0, 20.0]}, cells={"lone": lone})
+    model = TumorModel(full, threads=1).run(hours=0.1)
+    assert model.fields["oxygen"].concentration_mM.item() * MMHG_PER_MM == pytest.approx(MEDIUM_MMHG, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -46,6 +46,10 @@ OWN = {"drug": {"diffusion_um2_per_min": 1e4}}
         ({"perturbations": {"asns": 0.0}}, ["cells.c.perturbations", "a clock_cell has no metabolism"]),
         ({"parameters": {"gcn2": 1.0}}, ["parameters.gcn2 = 1.0", "no effect on a clock_cell", "volume_pL"]),
         (
+            {"parameters": {"necrosis_per_min": 0.1}},
+            ["necrosis_per_min = 0.1", "unless clock.oxygen_dependent is true"],
+        ),
+        (
             {"uptake_amol_per_min": {"asparagine": 1.0}},
             ["asparagine = 1.0", "oxygen, glucose", "ledger would not close"],
         ),

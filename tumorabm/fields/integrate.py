@@ -46,7 +46,7 @@ def error_ratio(levels, work, inverse_tau, filters, peak, tolerance, floor):
         filters -= 1
         for v in range(_GUARD, np.uint64(levels.start[1])):
             work.residual[v] = np.float32(inverse_tau) * estimate[v]
-        v_cycle(levels, work.inverse_diagonal, work.residual, estimate, work.spare, work.line, filters >= 0)
+        v_cycle(levels, work.inverse_diagonal, work.residual, estimate, work.spare, work.line, True)
 
 
 @kernel

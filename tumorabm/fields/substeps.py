@@ -33,6 +33,7 @@ EULER_FILTERS, RUNGE_KUTTA_FILTERS = 1, 2
 EULER_SAFETY = 2.0  # the first-order step must be this much better than asked, as its errors add up in one direction
 RUNGE_KUTTA_SAFETY = 2.5  # and the second-order sub-steps, of which a strong transient takes twenty
 SMALLEST_SUBSTEP = 1.0 / 1024.0  # of the cell step
+ROUNDING = 1e-6  # pieces of what is left can come out longer than the smallest by rounding alone
 MOST_SHORTENING = 1.0 / 16.0
 OVERSHOOT = 1e-6  # of the largest value; the solver's own error lies well below
 
@@ -118,7 +119,7 @@ class Substeps:
             substep = (step_min - self._reached_min) / pieces
             error = self._runge_kutta_error(substep)
             growth = 0.9 * max(error, 1e-3) ** (-1.0 / 3.0)
-            if error > 1.0 and substep > smallest:
+            if error > 1.0 and substep > smallest * (1.0 + ROUNDING):
                 wanted = max(smallest, substep * max(MOST_SHORTENING, growth))
                 continue
             if error <= 1.0:

@@ -95,7 +95,7 @@ def relax(
     *,
     rate_per_min: float = 0.5,
     tolerance: float = 0.05,
-    max_evaluations: int = 64,
+    max_evaluations: int = 100_000,
 ) -> RelaxResult:
     """Move cells under the forces between them for ``dt_min``, or until all are at rest.
 

@@ -166,6 +166,8 @@ class CellGroup(Section):
             if name not in CLOCK_CELL_PARAMETERS:
                 expected = f"has no effect on a {self.type}; expected one of {', '.join(CLOCK_CELL_PARAMETERS)}"
                 yield Problem(("parameters", name), expected)
+            elif name.startswith("necrosis_") and not (self.clock and self.clock.oxygen_dependent):
+                yield Problem(("parameters", name), "has no effect unless clock.oxygen_dependent is true")
 
     @model_validator(mode="after")
     def _counted_or_placed(self) -> CellGroup:

@@ -136,7 +136,11 @@ class Vessels(Section):
 
 
 class Medium(Section):
-    """Culture medium around a tissue, so well stirred that its concentrations stay those of the ``plasma_...`` keys."""
+    """Culture medium around a tissue, so well stirred that its concentrations stay those of the ``plasma_...`` keys.
+
+    Times ``plasma_fraction``, as at vessels: 1, but 0.3 for asparaginase unless the scenario sets it. It replaces what
+    else is written into a field's vessel exchange.
+    """
 
     exchange_per_min: Positive = Field(
         1e4, description="1/min; exchange of voxels that hold no cell and are connected to the outside with the medium"
