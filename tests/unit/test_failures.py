@@ -96,7 +96,7 @@ def refused(result, *parts: str) -> None:
 def test_what_the_machine_cannot_hold_is_refused_with_both_sizes(
     setting: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tumorabm.memory, "memory_bytes", lambda: 0.3e9)
+    monkeypatch.setattr(tumorabm.memory, "memory_bytes", lambda: 0.1e9)
     refused(run("--set", setting), what, "GB", "expected fewer voxels or cells")
 
 
