@@ -118,10 +118,9 @@ class Microenvironment:
     def start_from_steady_state(self, uptake_of: UptakeByVoxel, dt_min: float) -> None:
         """Bring the fields without a given initial value to their steady state with uptake and pending efflux."""
         for name, setting in self.settings.items():
-            closed = self._medium_exchange_per_min is not None and not self.fields[name].vessel_exchange_per_min.any()
-            if closed and not setting.faces:
-                continue  # the tissue leaves no room for medium, so the field keeps the medium's concentration
-            if setting.initial is None:
+            # Where tissue leaves no room for medium, nothing supplies a field, and it keeps its plasma value.
+            supplied = setting.faces or self.fields[name].vessel_exchange_per_min.any()
+            if setting.initial is None and supplied:
                 terms = self._uptake(name, uptake_of)
                 self.fields[name].relax_to_steady_state(self._given_off(name, dt_min), **terms)
 

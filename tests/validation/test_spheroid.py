@@ -1,4 +1,4 @@
-"""A spheroid limited by oxygen against Freyer and Sutherland 1986: 23 days, some 250,000 cells (about 20 minutes).
+"""A spheroid limited by oxygen against Freyer and Sutherland 1986: 23 days, some 250,000 cells (23 minutes).
 
 ``pytest -m slow -s tests/validation/test_spheroid.py`` prints the tables and the run folder, from which
 ``python -m docs.figures.spheroid`` draws the picture.

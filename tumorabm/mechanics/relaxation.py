@@ -253,9 +253,7 @@ def _direction_between_coincident(uid, other, ndim):
 
 
 @kernel
-def _evaluate_rows(
-    start, stop, body, uid, list_start, neighbour, pairs_of_a_portion, box, ndim, velocity
-):  # fmt: skip
+def _evaluate_rows(start, stop, body, uid, list_start, neighbour, pairs_of_a_portion, box, ndim, velocity):
     pairs = np.empty((9, pairs_of_a_portion))
     own, other = np.empty(pairs_of_a_portion, np.uint32), np.empty(pairs_of_a_portion, np.uint32)
     first_pair = np.empty(_CELLS_OF_A_PORTION + 1, np.int64)
