@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -124,31 +124,37 @@ def parameters(
     perturbations: Annotated[
         bool, typer.Option("--perturbations", help="Print what can be perturbed instead.")
     ] = False,
+    cell_type: Annotated[
+        str | None,
+        typer.Option(metavar="TYPE", help="Print what differs from the solid-tumour cell in this type."),
+    ] = None,
+    cell_types: Annotated[bool, typer.Option("--cell-types", help="Print the cell types instead.")] = False,
 ) -> None:
     """Print the table of the cell's parameters: value, unit, range, source."""
-    from rich.table import Table
+    with _clear_messages():
+        from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+        from tumorabm.cell_types import CELL_TYPES
 
-    from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
-
-    table = Table(show_edge=False)
-    for heading in (
-        ("name", "parameter", "meaning")
-        if perturbations
-        else ("name", "value", "unit", "range", "tag", "meaning", "source")
-    ):
-        table.add_column(heading, overflow="fold")
-    if perturbations:
-        for name, perturbation in PERTURBATIONS.items():
-            table.add_row(name, perturbation.parameter, perturbation.meaning)
-    else:
-        for name, row in PARAMETERS.items():
-            table.add_row(
-                name, f"{row.value:g}", row.unit, f"{row.low:g} to {row.high:g}", row.tag, row.meaning, row.source
-            )
-    console = _console()
-    console.print(table)
-    if not perturbations:
-        console.print("\ntags: V seen in a source, M remembered and not yet checked, A assumed, D derived")
+        if perturbations:
+            kinds = {False: "factor, 1 without effect", True: "level, 0 without effect"}
+            rows = [
+                (name, kinds[lever.is_level], ", ".join(lever.parameters), lever.meaning)
+                for name, lever in PERTURBATIONS.items()
+            ]
+            _print_table(("name", "value", "parameters", "meaning"), rows)
+            return
+        if cell_types:
+            _print_table(("name", "meaning"), [(name, preset.meaning) for name, preset in CELL_TYPES.items()])
+            return
+        table = PARAMETERS if cell_type is None else _cell_type(cell_type).table
+        _print_table(
+            ("name", "value", "unit", "range", "tag", "meaning", "source"),
+            [
+                (name, f"{row.value:g}", row.unit, f"{row.low:g} to {row.high:g}", row.tag, row.meaning, row.source)
+                for name, row in table.items()
+            ],
+        )
+        print("\ntags: V seen in a source, M remembered and not yet checked, A assumed, D derived")
 
 
 @app.command()
@@ -406,6 +412,27 @@ def _cannot_write(path: Path, option: str, error: OSError) -> _UserError:
     from tumorabm.output.run_folder import reason
 
     return _UserError(f"{option} {path}: cannot be written: {reason(error)}")
+
+
+def _cell_type(name: str):
+    """Return the cell type of this name; an unknown one is refused."""
+    from tumorabm.cell_types import CELL_TYPES
+    from tumorabm.scenario.messages import unknown_name
+
+    if name not in CELL_TYPES:
+        raise _UserError(f"--cell-type {name}: {unknown_name('cell type', name, CELL_TYPES)}")
+    return CELL_TYPES[name]
+
+
+def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
 
 
 def _types(row: dict[str, float]) -> list[str]:

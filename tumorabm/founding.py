@@ -8,25 +8,30 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tumorabm.biology import states as s
-from tumorabm.biology.cell_types import CELL_TYPES
 from tumorabm.biology.clock import CLOCK_DTYPE, INHIBITIONS
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+from tumorabm.cell_types import CELL_TYPES
 from tumorabm.fields import Grid
 from tumorabm.scenario import CellGroup, Clock, Scenario, Vessels
 
 LN2 = math.log(2.0)
 
 
-def group_parameters(scenario: Scenario, group: CellGroup) -> dict[str, float]:
-    """Return the values in which a group of cells differs from the solid-tumour cell, perturbations applied."""
+def perturbations_at(source: Scenario | CellGroup, time_h: float) -> dict[str, float]:
+    """Return the perturbations of a scenario or a group that hold at ``time_h``, those of its schedule included."""
+    changes = sorted((c for c in source.perturbation_schedule if c.at_h <= time_h), key=lambda change: change.at_h)
+    return {**source.perturbations, **{change.perturbation: change.value for change in changes}}
+
+
+def group_parameters(scenario: Scenario, group: CellGroup, time_h: float = 0.0) -> dict[str, float]:
+    """Return the values in which a group of cells differs from the solid-tumour cell, perturbations of now applied."""
     values = {**CELL_TYPES[group.type].parameters, **group.parameters}
     for key in ("asns_relative", "asns_sigma", "asns_induction"):
         if getattr(group, key) is not None:
             values[key] = getattr(group, key)
-    for perturbations in (scenario.perturbations, group.perturbations):
-        for name, factor in perturbations.items():
-            parameter = PERTURBATIONS[name].parameter
-            values[parameter] = factor * values.get(parameter, PARAMETERS[parameter].value)
+    for source in (scenario, group) if group.metabolic else ():
+        for name, value in perturbations_at(source, time_h).items():
+            PERTURBATIONS[name].applied_to(values, value)
     if group.clock and not group.clock.oxygen_dependent:
         values["necrosis_per_min"] = 0.0
     return values
@@ -63,11 +68,13 @@ def vessel_positions(vessels: Vessels | None, grid: Grid, generator: np.random.G
     return _in_space(generator.random((number, grid.ndim)) * size_mm * 1000.0, grid)
 
 
-def cell_positions(group: CellGroup, grid: Grid, generator: np.random.Generator) -> np.ndarray:
-    """Return the starting positions of a group's cells, shape (n, 3), µm."""
+def cell_positions(group: CellGroup, grid: Grid, well_mixed: bool, generator: np.random.Generator) -> np.ndarray:
+    """Return the starting positions of a group's cells, shape (n, 3), µm; with wells, ``count`` cells in each."""
     if group.positions_um is not None:
         return _in_space(np.array(group.positions_um, dtype=float).reshape(-1, grid.ndim), grid)
     number = group.count or 0
+    if well_mixed:
+        return _in_wells(range(grid.n_voxels) if group.wells is None else group.wells, number, grid, generator)
     size_um = np.array(grid.size_um[: grid.ndim])
     if group.placement.shape == "uniform":
         return _in_space(generator.random((number, grid.ndim)) * size_um, grid)
@@ -75,6 +82,13 @@ def cell_positions(group: CellGroup, grid: Grid, generator: np.random.Generator)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     distance = group.placement.radius_um * generator.random((number, 1)) ** (1.0 / grid.ndim)
     return _in_space(np.clip(np.array(group.placement.center_um) + distance * direction, 0.0, size_um), grid)
+
+
+def _in_wells(wells: Sequence[int], number: int, grid: Grid, generator: np.random.Generator) -> np.ndarray:
+    """Return places of ``number`` cells in each of ``wells``, a row of voxels along x."""
+    positions = generator.random((len(wells) * number, 2))
+    positions[:, 0] += np.repeat(np.asarray(wells, dtype=float), number)
+    return _in_space(positions * grid.voxel_um, grid)
 
 
 def _in_space(positions_um: np.ndarray, grid: Grid) -> np.ndarray:
@@ -127,10 +141,25 @@ def founding_states(
     return states, basal
 
 
-def founding_phases(parameters: np.void, biomass: np.ndarray) -> np.ndarray:
-    """Return the cycle phase that fits each cell's biomass, int8 (n,)."""
-    ends = [parameters["g1_end_biomass"], parameters["s_end_biomass"], parameters["g2_end_biomass"]]
-    return np.searchsorted(ends, biomass, side="right").astype(np.int8)
+def founding_methylation(parameters: np.void, number: int, generator: np.random.Generator) -> np.ndarray:
+    """Return 1 for each first cell whose ASNS promoter is methylated, else 0, int8 (n,)."""
+    return (generator.random(number) < parameters["asns_methylated_fraction"]).astype(np.int8)
+
+
+def founding_phases(parameters: np.void, biomass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cycle phase that fits each cell's biomass, int8 (n,), and the progress in it, 0 to 1, (n,).
+
+    Growth is exponential: from the end of G0/G1 to biomass 2 the cell passes S, G2 and M, each for its length.
+    """
+    lengths_min = np.array([parameters["s_length_min"], parameters["g2_length_min"], parameters["m_length_min"]])
+    ends_min = np.cumsum(lengths_min)
+    grown = np.log(biomass / parameters["g1_end_biomass"]) / np.log(2.0 / parameters["g1_end_biomass"])
+    past_g1_min = grown * ends_min[-1]
+    later = np.minimum(np.searchsorted(ends_min, past_g1_min, side="right"), 2)
+    progress = 1.0 - (ends_min[later] - past_g1_min) / lengths_min[later]
+    cycling = grown >= 0.0
+    phase = np.where(cycling, later + s.S_PHASE, s.G1).astype(np.int8)
+    return phase, np.where(cycling, np.clip(progress, 0.0, 1.0), 0.0)
 
 
 def founding_ages(clock: Clock, cycle_min: np.ndarray, generator: np.random.Generator) -> np.ndarray:

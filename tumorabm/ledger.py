@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 NITROGEN_ATOMS = {"asparagine": 2, "glutamine": 2, "aspartate": 1, "glutamate": 1, "ammonia": 1}
 """Nitrogen atoms of each field that carries accounted nitrogen."""
 
+FLOWS = ("vessels", "faces", "decay", "other_amino_acids", "urea", "interventions")
+"""What brings nitrogen into the tissue or takes it away."""
+
 RESIDUE_NITROGEN = sum(NITROGEN_ATOMS[name] for name in ("asparagine", "glutamine", "aspartate", "glutamate"))
 """Nitrogen of one residue each of Asn, Asp, Gln and Glu in protein."""
 
@@ -18,8 +21,9 @@ class NitrogenLedger:
     Attributes
     ----------
     flows
-        Cumulative ``vessels``, ``faces``, ``decay``, ``other_amino_acids``, and ``interventions``: what a user or an
-        ordinary agent placed, removed or wrote outside the model's own step.
+        Cumulative `FLOWS`: through ``vessels`` and ``faces``, by ``decay`` (negative), from ``other_amino_acids``, into
+        ``urea`` (negative), and ``interventions``: what a user or an ordinary agent placed, removed or wrote outside
+        the model's own step.
     initial
         Pools at the start.
     pools
@@ -28,9 +32,7 @@ class NitrogenLedger:
         Nitrogen of bodies that were cleared.
     """
 
-    flows: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("vessels", "faces", "decay", "other_amino_acids", "interventions"), 0.0)
-    )
+    flows: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FLOWS, 0.0))
     initial: dict[str, float] = field(default_factory=dict)
     pools: dict[str, float] = field(default_factory=dict)
     debris: float = 0.0

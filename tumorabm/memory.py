@@ -56,10 +56,12 @@ def memory_bytes() -> float:
 
 
 def _counts(scenario: Scenario) -> tuple[int, float]:
+    domain = scenario.domain
+    if domain.mode == "well_mixed":
+        in_wells = ((group.count or 0, group.wells) for group in scenario.cells.values())
+        return sum(n * (domain.wells if wells is None else len(wells)) for n, wells in in_wells), domain.wells
     cells = sum(
         len(group.positions_um) if group.positions_um is not None else group.count or 0
         for group in scenario.cells.values()
     )
-    domain = scenario.domain
-    sides = () if domain.mode == "well_mixed" else domain.size_um
-    return cells, math.prod(side / domain.voxel_um for side in sides)
+    return cells, math.prod(side / domain.voxel_um for side in domain.size_um)

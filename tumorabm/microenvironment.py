@@ -24,6 +24,9 @@ _WHOLE_VOXELS = 1e-9  # of a voxel; lengths written in decimal are not exact in 
 FIELD_TOLERANCE = 5e-3
 """Error allowed in a step of a field. Cells and fields are coupled once a step, which is no more exact than that."""
 
+WELL_TOLERANCE = 5e-4
+"""The same in wells: their concentrations lie decades apart, and an error is held against the largest of them."""
+
 _NEEDS = {
     "asparagine": ("asparaginase",),
     "glutamine": ("asparaginase",),
@@ -82,11 +85,15 @@ class Microenvironment:
         vessels = vessels_by_voxel(grid, vessel_positions_um)
         self.fields: dict[str, Field] = {}
         self._scratch = Scratch(grid)
+        wells = scenario.domain if scenario.domain.mode == "well_mixed" else None
+        tolerance = FIELD_TOLERANCE if wells is None else WELL_TOLERANCE
         for name, setting in self.settings.items():
             field = Field(
-                name, grid, setting.diffusion_um2_per_min, setting.decay_per_min, setting.faces,
-                tolerance=FIELD_TOLERANCE, scratch=self._scratch,
+                name, grid, setting.diffusion_um2_per_min if wells is None else 0.0, setting.decay_per_min,
+                setting.faces, tolerance=tolerance, scratch=self._scratch,
             )  # fmt: skip
+            if wells is not None and wells.exchange_per_min(name) > 0.0:
+                field.vessel_exchange_per_min[...] = wells.exchange_per_min(name)
             if len(vessel_positions_um):  # zeros that nobody has written take no memory
                 exchange = exchange_on_grid(grid, setting.vessel_exchange_per_min, setting.diffusion_um2_per_min)
                 np.multiply(vessels, exchange, out=field.vessel_exchange_per_min)

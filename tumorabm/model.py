@@ -32,9 +32,11 @@ from tumorabm.fields import Field, Grid
 from tumorabm.finite import bad_voxel, describe_cell, first_not_finite
 from tumorabm.founding import (
     cell_positions,
+    founding_methylation,
     founding_phases,
     founding_states,
     group_parameters,
+    perturbations_at,
     rates_by_type,
     vessel_positions,
 )
@@ -50,7 +52,7 @@ from tumorabm.mechanics import (
 )
 from tumorabm.memory import require_memory
 from tumorabm.microenvironment import Microenvironment
-from tumorabm.observables import cell_columns, observe
+from tumorabm.observables import EVERY_ROW, cell_columns, observe
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs
 from tumorabm.scenario import Scenario
@@ -67,6 +69,7 @@ SORT_EVERY_TICKS = 20
 BLOCKS = (
     Block("cell_type", ("cell_type",), np.int16),
     Block("phase", ("phase",), np.int8),
+    Block("phase_progress", ("phase_progress",), np.float32),
     Block("position_um", ("x_um", "y_um", "z_um"), np.float64),
     Block("polarity", ("polarity_x", "polarity_y", "polarity_z"), np.float64),
     Block("radius_um", ("radius_um",), np.float64),
@@ -74,6 +77,7 @@ BLOCKS = (
     Block("states", s.METABOLIC_STATES, np.float64),
     Block("signals", s.SIGNALS, np.float64),
     Block("asns_basal", ("asns_basal",), np.float64),
+    Block("asns_methylated", ("asns_methylated",), np.int8),
     Block("contact_asparagine_amol", ("contact_asparagine_amol",), np.float64),
     Block("body_age_min", ("body_age_min",), np.float64),
 )
@@ -148,7 +152,7 @@ class TumorModel(ColumnModel):
         self.births = self.deaths_apoptosis = self.deaths_necrosis = 0
         self.well_mixed = scenario.domain.mode == "well_mixed"
         if self.well_mixed:
-            self.grid = Grid.well_mixed(scenario.domain.volume_um3)
+            self.grid = Grid.well_mixed(scenario.domain.volume_um3, scenario.domain.wells)
         else:
             domain = scenario.domain
             self.grid = Grid.from_size(domain.size_um, domain.voxel_um, domain.slab_um)
@@ -158,14 +162,14 @@ class TumorModel(ColumnModel):
         self.fields: dict[str, Field] = self.environment.fields
         self.layers = attach_layers(self, {name: field.concentration_mM for name, field in self.fields.items()})
         normal = {name: setting.plasma for name, setting in self.environment.settings.items()}
-        self.plasma = Plasma(normal, scenario.pharmacology, self.step_min)
+        formulation = scenario.fields.asparaginase.formulation
+        self.plasma = Plasma(normal, scenario.pharmacology, self.step_min, formulation)
         self.environment.see_plasma(self.plasma.concentrations)
 
         self.cell_types = tuple(scenario.cells)
         groups = list(scenario.cells.values())
-        self.parameters = parameter_table(
-            [group_parameters(scenario, group) for group in groups], [group.metabolic for group in groups]
-        )
+        self.parameters = self._parameters_at(0.0)
+        self._perturbation_ticks = self._ticks_of_schedules()
         has_clocks = any(group.clock for group in groups)
         self.population = Population(self, BLOCKS + CLOCK_BLOCKS if has_clocks else BLOCKS)
         self.clock_cells = (
@@ -204,6 +208,7 @@ class TumorModel(ColumnModel):
         self._require_finite()
         self._account_for_interventions()
         with self._stage("plasma"):
+            self._perturb()
             self._dose_and_advance_plasma()
         with self._stage("uptake"):
             self._prepare_uptake()
@@ -274,7 +279,10 @@ class TumorModel(ColumnModel):
             states[rows], data["asns_basal"][rows] = founding_states(
                 self.scenario.cells[group], self.parameters[index], len(positions_um), self.step_min, generator
             )
-            data["phase"][rows] = founding_phases(self.parameters[index], states[rows, s.BIOMASS])
+            data["phase"][rows], data["phase_progress"][rows] = founding_phases(
+                self.parameters[index], states[rows, s.BIOMASS]
+            )
+            data["asns_methylated"][rows] = founding_methylation(self.parameters[index], len(positions_um), generator)
         else:
             self.clock_cells.start(index, rows, generator)
         self._update_shapes()
@@ -300,9 +308,9 @@ class TumorModel(ColumnModel):
         self.ledger.balance(self._nitrogen_amol())
         return observe(self)
 
-    def cell_columns(self) -> dict[str, np.ndarray]:
-        """Return the table of all cells for now."""
-        return cell_columns(self)
+    def cell_columns(self, rows: slice = EVERY_ROW) -> dict[str, np.ndarray]:
+        """Return the table of cells for now, of all or of some rows; see `tumorabm.observables.cell_columns`."""
+        return cell_columns(self, rows)
 
     def touching(self, rows: np.ndarray) -> np.ndarray:
         """Return the rows of all cells that touch any of ``rows`` now, ascending."""
@@ -320,6 +328,26 @@ class TumorModel(ColumnModel):
             self.events.add(self.time_h, "dose")
         self.plasma.advance(self.step_min)
         self.environment.see_plasma(self.plasma.concentrations)
+
+    def _perturb(self) -> None:
+        """Let the perturbations that change at this tick take effect."""
+        if self.tick in self._perturbation_ticks:
+            self.parameters[...] = self._parameters_at(self.time_h)
+            self.plasma.glutaminase_factor = perturbations_at(self.scenario, self.time_h).get("glutaminase_ratio", 1.0)
+
+    def _parameters_at(self, time_h: float) -> np.ndarray:
+        """Return the parameter records by cell type, with the perturbations that hold at ``time_h``."""
+        groups = self.scenario.cells.values()
+        # half a step ahead, because a change falls on the nearest step
+        soon_h = time_h + 0.5 * self.step_min / 60.0
+        return parameter_table(
+            [group_parameters(self.scenario, group, soon_h) for group in groups], [group.metabolic for group in groups]
+        )
+
+    def _ticks_of_schedules(self) -> frozenset[int]:
+        sources = (self.scenario, *self.scenario.cells.values())
+        changes = [change for source in sources for change in source.perturbation_schedule]
+        return frozenset((0, *(round(change.at_h * 60.0 / self.step_min) for change in changes)))
 
     def _prepare_uptake(self) -> None:
         if self.tick % SORT_EVERY_TICKS == 0:
@@ -348,14 +376,15 @@ class TumorModel(ColumnModel):
         count_receivers(
             self.parameters, cell_type, phase, states, donors, start, touching, excess, receivers, receivers_asparagine
         )
-        efflux, donated, transaminated = np.empty((n, len(s.EFFLUXES))), np.empty(n), np.empty(n)
+        efflux, donated, transaminated, urea = np.empty((n, len(s.EFFLUXES))), np.empty(n), np.empty(n), np.empty(n)
         self.threads.over_rows(
             advance_cells, n, self.step_min, self.parameters, cell_type, phase, around.voxel, data["asns_basal"],
-            around.outside(), around.capacities_amol_per_min, data["contact_asparagine_amol"], receivers,
-            receivers_asparagine, states, signals, efflux, donated, transaminated,
+            data["asns_methylated"], around.outside(), around.capacities_amol_per_min, data["contact_asparagine_amol"],
+            receivers, receivers_asparagine, states, signals, efflux, donated, transaminated, urea,
         )  # fmt: skip
         self._check_finite(donated)
         self.ledger.flows["other_amino_acids"] += sum_in_any_order(transaminated)
+        self.ledger.flows["urea"] -= sum_in_any_order(urea)
         self._release(efflux)
         alive = phase <= s.MITOSIS
         data["contact_asparagine_amol"][alive] = 0.0  # used up by the step; what a dead cell was given stays with it
@@ -367,8 +396,8 @@ class TumorModel(ColumnModel):
         oxygen = self.fields["oxygen"].concentration_mM.ravel()
         self.threads.over_rows(
             decide_fates, n, self.step_min, self.key, self.tick, self.parameters, data["cell_type"], data["phase"],
-            self._around.voxel, data["uid"], oxygen, self.population.block("states"), self.population.block("signals"),
-            data["body_age_min"], fate,
+            data["phase_progress"], self._around.voxel, data["uid"], oxygen, self.population.block("states"),
+            self.population.block("signals"), data["body_age_min"], fate,
         )  # fmt: skip
         if self.clock_cells:
             around = self._around
@@ -404,6 +433,7 @@ class TumorModel(ColumnModel):
         contact[daughters] = share * contact[parents]
         contact[parents] -= contact[daughters]
         data["phase"][parents] = data["phase"][daughters] = s.G1
+        data["phase_progress"][parents] = data["phase_progress"][daughters] = 0.0
         data["asns_basal"][daughters] *= np.exp(parameters["asns_drift"] * second)
         of_parents = normal_pairs(self.key, data["uid"][parents], self.tick, Stream.DRIFT)[:, 0]
         data["asns_basal"][parents] *= np.exp(parameters["asns_drift"] * of_parents)
@@ -472,7 +502,7 @@ class TumorModel(ColumnModel):
 
     def _found_cells(self) -> None:
         for index, (name, group) in enumerate(self.scenario.cells.items()):
-            positions = cell_positions(group, self.grid, self._generator(Stream.PLACEMENT, index))
+            positions = cell_positions(group, self.grid, self.well_mixed, self._generator(Stream.PLACEMENT, index))
             self.add_cells(name, positions, self._generator(Stream.EXPRESSION, index))
         if not self.well_mixed and self.population.size and self.scenario.mechanics.enabled:
             for _ in range(FOUNDING_RELAXATIONS):
@@ -493,8 +523,9 @@ class TumorModel(ColumnModel):
         self._look_around()  # what cells can take up depends on the fields
         self.threads.over_rows(
             advance_cells, n, instant_min, self.parameters, data["cell_type"], data["phase"], self._around.voxel,
-            data["asns_basal"], self._around.outside(), self._around.capacities_amol_per_min, nothing, nothing, nothing,
-            self.population.block("states").copy(), self.population.block("signals"), efflux, np.empty(n), np.empty(n),
+            data["asns_basal"], data["asns_methylated"], self._around.outside(), self._around.capacities_amol_per_min,
+            nothing, nothing, nothing, self.population.block("states").copy(), self.population.block("signals"), efflux,
+            np.empty(n), np.empty(n), np.empty(n),
         )  # fmt: skip
         self._release(efflux * (self.step_min / instant_min))
         self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)

@@ -9,7 +9,8 @@ import numpy as np
 
 from tumorabm.biology import states as s
 from tumorabm.biology.clock import CLOCK_COLUMNS
-from tumorabm.biology.parameters import PARAMETERS
+from tumorabm.biology.parameters import PARAMETERS, UPTAKE_KM_UM
+from tumorabm.biology.readouts import READOUTS, write_readouts
 from tumorabm.biology.transport import MMHG_PER_MM
 from tumorabm.outline import outline_diameter
 from tumorabm.sums import sum_in_any_order
@@ -21,14 +22,18 @@ HYPOXIC_MMHG = 8.0
 """Oxygen below which a live cell counts as hypoxic (PhysiCell's hypoxic response [V])."""
 
 
+EVERY_ROW = slice(None)
+
+
 def observe(model: TumorModel) -> dict[str, float]:
     """Return one row of ``timeseries.parquet``.
 
     Counts of live cells and of dead bodies not yet cleared, by type; births and deaths since the start; diameter of the
     tissue (`tumorabm.outline.outline_diameter` of all cells and bodies, unless the domain is well mixed); plasma, where
-    there are the fields that the enzyme changes; share of live cells below 8 mmHg; means over live cells of ASNS
-    (copies relative to a solid tumour's basal expression), ATF4, mTORC1 and translation, by type (NaN without cells or
-    without a metabolism); means of the fields over the tissue; the ledger's relative error.
+    there are the fields that the enzyme changes; share of live cells below 8 mmHg; by type, means over live cells of
+    ASNS (copies relative to a solid tumour's basal expression), ATF4, mTORC1, translation and each of `READOUTS` (NaN
+    without cells or without a metabolism), and the share of live cells in G0/G1; means of the fields over the tissue;
+    the ledger's relative error.
     """
     data = model.population.data
     alive = data["phase"] <= s.MITOSIS
@@ -47,17 +52,20 @@ def observe(model: TumorModel) -> dict[str, float]:
         row["diameter_um"] = outline_diameter(model.population.block("position_um"), data["radius_um"], model.grid.ndim)
     row |= _plasma(model)
     row["hypoxic_fraction"] = _mean(oxygen_mmHg[alive] < HYPOXIC_MMHG)
+    readouts = cell_readouts(model)
     has_readouts = dict(zip(model.cell_types, model.parameters["metabolic"], strict=True))
     for readout, values in (
         ("asns", relative_asns(model)),
         ("atf4", data["atf4"]),
         ("mtorc1", data["mtorc1"]),
         ("translation", data["translation"]),
+        *((name, readouts[:, column]) for column, name in enumerate(READOUTS)),
     ):
         row |= {
             f"{readout}_mean_{name}": _mean(values[members]) if has_readouts[name] else math.nan
             for name, members in live.items()
         }
+    row |= {f"g1_fraction_{name}": _mean(data["phase"][members] == s.G1) for name, members in live.items()}
     for name, field in model.fields.items():
         scale, unit = (1.0, "iu_per_mL") if name == "asparaginase" else (1000.0, "uM")
         row[f"tissue_{name}_{unit}"] = scale * float(field.concentration_mM.mean())
@@ -75,9 +83,10 @@ def _plasma(model: TumorModel) -> dict[str, float]:
     }
 
 
-def cell_columns(model: TumorModel) -> dict[str, np.ndarray]:
-    """Return the columns of ``cells.parquet`` for now, one row a cell: identity, place, phase and every state."""
-    data = model.population.data
+def cell_columns(model: TumorModel, rows: slice = EVERY_ROW) -> dict[str, np.ndarray]:
+    """Return the columns of ``cells.parquet`` for now: identity, place, phase, every state and readout of ``rows``."""
+    data = {name: column[rows] for name, column in model.population.data.items()}
+    readouts = cell_readouts(model, rows)
     types, phases = np.array(model.cell_types, dtype=object), np.array(s.PHASES, dtype=object)
     columns = {
         "uid": data["uid"],
@@ -88,13 +97,16 @@ def cell_columns(model: TumorModel) -> dict[str, np.ndarray]:
         "z_um": data["z_um"],
         "radius_um": data["radius_um"],
         "phase": phases[data["phase"]],
-        "asns_relative": relative_asns(model),
-        "oxygen_mmHg": oxygen_at_cells_mmHg(model),
+        "asns_relative": relative_asns(model, rows),
+        "oxygen_mmHg": oxygen_at_cells_mmHg(model, rows),
+        **{name: readouts[:, column] for column, name in enumerate(READOUTS)},
     }
     kept = (
         *s.METABOLIC_STATES,
         *s.SIGNALS,
         "asns_basal",
+        "asns_methylated",
+        "phase_progress",
         "speed_um_per_min",
         "contact_asparagine_amol",
         "body_age_min",
@@ -103,21 +115,39 @@ def cell_columns(model: TumorModel) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in {**columns, **{name: data[name] for name in kept}}.items()}
 
 
-def relative_asns(model: TumorModel) -> np.ndarray:
-    """ASNS copies over those of a solid-tumour cell of the same volume at basal expression, shape (n,).
+def cell_readouts(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
+    """Return what can be measured on cells now, shape (rows, 8), columns as `tumorabm.biology.readouts.READOUTS`."""
+    start, stop, _ = rows.indices(model.population.size)
+    readouts = np.full((stop - start, len(READOUTS)), math.nan)
+    if model.scenario.metabolic:
+        data = model.population.data
+        states, signals = (model.population.block(name)[rows] for name in ("states", "signals"))
+        model.threads.over_rows(
+            write_readouts, stop - start, model.parameters, data["cell_type"][rows], data["phase"][rows],
+            _voxels(model, rows), states, signals, model.fields["glucose"].concentration_mM.ravel(),
+            UPTAKE_KM_UM["glucose"].value, readouts,
+        )  # fmt: skip
+    return readouts
+
+
+def relative_asns(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
+    """ASNS copies over those of a solid-tumour cell of the same volume at basal expression, shape (rows,).
 
     NaN in cells without a metabolism.
     """
     data = model.population.data
     copies_of_solid = PARAMETERS["asns_copies_per_pL"].value * model.parameters["volume_pL"]
     copies_of_solid[~model.parameters["metabolic"]] = math.nan
-    return data["asns_copies"] / (copies_of_solid[data["cell_type"]] * data["biomass"])
+    return data["asns_copies"][rows] / (copies_of_solid[data["cell_type"][rows]] * data["biomass"][rows])
 
 
-def oxygen_at_cells_mmHg(model: TumorModel) -> np.ndarray:
-    """Oxygen at each cell, shape (n,), mmHg."""
-    voxel = model.grid.voxel_index(model.population.block("position_um"))
-    return model.fields["oxygen"].concentration_mM.ravel()[voxel] * MMHG_PER_MM
+def oxygen_at_cells_mmHg(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
+    """Oxygen at each cell, shape (rows,), mmHg."""
+    return model.fields["oxygen"].concentration_mM.ravel()[_voxels(model, rows)] * MMHG_PER_MM
+
+
+def _voxels(model: TumorModel, rows: slice) -> np.ndarray:
+    return model.grid.voxel_index(model.population.block("position_um")[rows])
 
 
 def _mean(values: np.ndarray) -> float:

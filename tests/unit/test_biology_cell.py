@@ -13,9 +13,9 @@ from scipy.integrate import odeint
 
 from tumorabm.biology import states as s
 from tumorabm.biology.cell import Outside, advance_cells
-from tumorabm.biology.cell_types import CELL_TYPES as ALL_CELL_TYPES
 from tumorabm.biology.parameters import PERTURBATIONS, UPTAKE_KM_UM, parameter_table
 from tumorabm.biology.transport import uptake_capacities
+from tumorabm.cell_types import CELL_TYPES as ALL_CELL_TYPES
 
 STEP_MIN = 6.0
 UM_PER_MMHG = 1.3
@@ -58,8 +58,13 @@ TYPES += [
     | {
         "cytosolic_asparaginase_uM_per_min": 20.0,
         "contact_transfer_pL_per_min": 0.1,
-        "er_load_tunicamycin": 0.5,
+        "tunicamycin": 0.5,
         "mtorc1": 0.3,
+        "mdh": 0.4,
+        "rapamycin": 0.6,
+        "cisplatin": 0.2,
+        "thermogenic_gain": 1.5,
+        "urea_amol_per_min": 400.0,
     }
     for row in TYPES
 ]
@@ -69,6 +74,7 @@ TABLE = parameter_table(TYPES)
 (OXYGEN_MMHG, GLUCOSE_UM, AMMONIA_UM, CROWDING, BASAL_ASNS) = range(5)
 (GIVEN_ASN, GIVEN_ASP, GIVEN_GLN, GIVEN_AMMONIA, GIVEN_EXCHANGE) = range(5, 10)
 (GLUTAMATE_AT_START_UM, RECEIVERS, RECEIVERS_UM, EXCHANGE_UM) = range(10, 14)
+(METHYLATED, IN_S, ENERGY) = range(14, 17)
 N_TWIN_STATES = 13
 (TWIN_OUT, TWIN_DONATED, TWIN_TRANSAMINATED) = (13, 19, 20)
 
@@ -80,8 +86,7 @@ def twin_gates(y, p, e):
     n, d, q, g, x = y[0] / volume, y[1] / volume, y[2] / volume, y[3] / volume, y[4] / volume / 1000.0
     er, k, biomass = y[5], y[9], y[11]
     r = p.respiration * e[OXYGEN_MMHG] / (e[OXYGEN_MMHG] + p.oxygen_half_mmHg)
-    glycolysis = e[GLUCOSE_UM] / (e[GLUCOSE_UM] + p.glucose_half_uM)
-    a = min(1.0, p.energy_from_respiration * r + p.energy_from_glycolysis * glycolysis)
+    a = e[ENERGY]
     theta = min(1.0, 1.12 * x / (x + p.trna_exchange_half))
     theta = min(theta, n / (n + p.trna_km_asparagine_uM))
     for other in (d, q, g):
@@ -135,9 +140,10 @@ def twin_rates(y, t_min, table, which, e):
     w = e[AMMONIA_UM] / (e[AMMONIA_UM] + 200.0)
     internal = 0.3 * twin_synthetase(p, g, q, a, biomass) * (1.0 - w) * g / (g + 500.0)
     anaplerosis = 0.25 + 0.75 * gls / (gls + p.got_anaplerosis_half_amol_per_min * biomass)
-    got = p.got2_amol_per_min * (0.02 + 0.98 * r) * anaplerosis + p.got1_amol_per_min
+    got = p.got2_amol_per_min * p.mdh * (0.02 + 0.98 * r) * anaplerosis + p.got1_amol_per_min
     got *= biomass * g / (g + p.got_km_glutamate_uM)
     nuc = p.nucleotide_amol_per_min * biomass * k * a
+    nuc *= p.nucleotide_weight_in_s if e[IN_S] == 1.0 else p.nucleotide_weight_outside_s
     nuc *= q / (q + p.nucleotide_km_glutamine_uM) * d / (d + p.nucleotide_km_aspartate_uM)
     tra = p.other_nitrogen_amol_per_min * biomass * r
     cyt = p.cytosolic_asparaginase_uM_per_min * volume * n / (n + 100.0)
@@ -155,7 +161,7 @@ def twin_rates(y, t_min, table, which, e):
     dy[2] = e[GIVEN_GLN] + fixed + internal + digested - gls - v - 2.0 * nuc - built - out_q
     dy[3] = gls + v + 2.0 * nuc + tra + digested - got - fixed - 2.0 * internal - built - out_g
     dy[4] = e[GIVEN_EXCHANGE] - p.exchange_use_per_min * y[4] * (0.15 + t) - out_x
-    load = p.er_load_basal + p.er_load_tunicamycin
+    load = p.er_load_basal + p.tunicamycin
     load += p.er_load_anoxia / (1.0 + (e[OXYGEN_MMHG] / p.er_anoxia_half_mmHg) ** 2)
     load += p.er_load_glucose / (1.0 + (e[GLUCOSE_UM] / p.er_glucose_half_uM) ** 2)
     dy[5] = (load * (0.25 + 0.75 * t) - y[5]) / p.er_time_min
@@ -163,14 +169,17 @@ def twin_rates(y, t_min, table, which, e):
     dy[6] = (made - atf4) * math.log(2.0) / p.atf4_half_life_min
     care, care_unstressed = atf4**2 / (atf4**2 + 9.0), 0.09 / 9.09
     induced = (1.0 + p.asns_induction * care) / (1.0 + p.asns_induction * care_unstressed)
+    induced = 1.0 if e[METHYLATED] == 1.0 else induced
     dy[7] = (e[BASAL_ASNS] * induced - y[7]) * math.log(2.0) / p.asns_mrna_half_life_min
     target = p.asns_copies_per_pL * volume * y[7] * (0.15 + 0.85 * theta)
     dy[8] = (target - copies) * math.log(2.0) / p.asns_half_life_min
     w3 = (n / p.mtorc1_arf_asparagine_uM) ** 3 + (q / p.mtorc1_arf_glutamine_uM) ** 3
     arms = 0.03 + 0.62 * p.rag * x**3 / (x**3 + p.mtorc1_rag_half**3) + 0.45 * p.arf1 * w3 / (1.0 + w3)
+    arms *= 1.0 - 0.3 * p.rapamycin
     dy[9] = (p.mtorc1 * a * (1.0 - 0.3 * eif2a) * (0.6 + 0.4 * h) * arms - k) / p.mtorc1_time_min
     threshold = p.death_uncharged_threshold
     stress = max(0.0, 1.0 - theta - threshold) / (1.0 - threshold) + 2.0 * max(0.0, y[5] - 1.0)
+    stress += p.cisplatin * (1.5 - t)
     dy[10] = p.death_signal_per_min * stress - y[10] / p.death_signal_time_min
     dy[11] = (built - digested) / p.protein_residues_amol
     dy[12] = 3.0 * nuc
@@ -190,25 +199,45 @@ def twin_signals(y, table, which, e):
     return t, theta, eif2a, a, n**2 / (n**2 + p.emt_half_asparagine_uM**2)
 
 
+def twin_energy(p, y, surroundings):
+    """Energy state at the start of a step: what oxygen and glucose supply, less what ASNS spends."""
+    volume, oxygen_mmhg = p["volume_pL"] * y[s.BIOMASS], surroundings["oxygen"] / UM_PER_MMHG
+    n, d, q = y[s.ASN] / volume, y[s.ASP] / volume, y[s.GLN] / volume
+    r = p["respiration"] * oxygen_mmhg / (oxygen_mmhg + p["oxygen_half_mmHg"])
+    glycolysis = surroundings["glucose"] / (surroundings["glucose"] + p["glucose_half_uM"])
+    supply = p["energy_from_respiration"] * r + p["energy_from_glycolysis"] * glycolysis
+    a = min(1.0, supply)
+    v = (
+        p["asns_turnover_amol_per_min"]
+        * y[s.ASNS]
+        * d
+        / (d + p["asns_km_aspartate_uM"])
+        * a
+        / (a + p["asns_energy_half"])
+    )
+    v *= q / (q + p["asns_km_glutamine_uM"]) / (1.0 + n / p["asns_ki_asparagine_uM"])
+    atp = (5.0 * p["oxygen_import_amol_per_min"] + 2.0 * p["glucose_import_amol_per_min"]) * y[s.BIOMASS]
+    spent = 2.0 * v / atp * (p["energy_from_respiration"] + p["energy_from_glycolysis"]) if atp > 0.0 else 0.0
+    return max(0.0, min(1.0, supply - spent))
+
+
 def twin_capacities(p, y, surroundings):
     """Greatest uptakes of one cell at the start of a step, amol/min, in the order of `states.UPTAKES`."""
     biomass = y[s.BIOMASS]
     volume = p["volume_pL"] * biomass
     n, q, g = y[s.ASN] / volume, y[s.GLN] / volume, y[s.GLU] / volume
-    oxygen_mmhg, outside = surroundings["oxygen"] / UM_PER_MMHG, surroundings["exchange_amino_acids"]
-    r = p["respiration"] * oxygen_mmhg / (oxygen_mmhg + p["oxygen_half_mmHg"])
-    glycolysis = surroundings["glucose"] / (surroundings["glucose"] + p["glucose_half_uM"])
-    a = min(1.0, p["energy_from_respiration"] * r + p["energy_from_glycolysis"] * glycolysis)
+    outside, a = surroundings["exchange_amino_acids"], twin_energy(p, y, surroundings)
+    burning = 1.0 + p["thermogenic_gain"] * y[s.MTORC1]
     antiport = p["antiport_per_min"] * n * outside / (outside + p["antiport_km_uM"])
     gain = p["exchange_antiport_gain_per_min"] * antiport / (p["exchange_antiport_half_uM_per_min"] + antiport)
     synthetase = p["glutamine_synthetase_amol_per_min"] * g / (g + p["glutamine_synthetase_km_uM"]) * a
     return [
-        p["oxygen_import_amol_per_min"] * p["respiration"] * biomass,
-        p["glucose_import_amol_per_min"] * biomass,
+        p["oxygen_import_amol_per_min"] * p["respiration"] * burning * biomass,
+        p["glucose_import_amol_per_min"] * burning * biomass,
         p["asparagine_import_amol_per_min"] * biomass,
         p["glutamine_import_amol_per_min"] * biomass,
         p["aspartate_import_amol_per_min"] * biomass,
-        synthetase * (1.0 + 400.0 / (200.0 + q)) * biomass,
+        (synthetase * (1.0 + 400.0 / (200.0 + q)) + p["urea_amol_per_min"] * a) * biomass,
         (p["exchange_import_per_min"] + gain) * 1000.0 * volume,
     ]
 
@@ -229,8 +258,9 @@ class Cells:
         self.receivers, self.receivers_um = receivers, receivers_um
         self.surroundings = list(SURROUNDINGS.values())
         self.capacities, self.signals, self.efflux = np.zeros((n, 7)), np.zeros((n, 5)), np.zeros((n, 6))
-        self.donated, self.transaminated = np.zeros(n), np.zeros(n)
-        self.phase, self.voxel = np.zeros(n, np.int8), np.arange(n)
+        self.donated, self.transaminated, self.urea = np.zeros(n), np.zeros(n), np.zeros(n)
+        self.phase, self.voxel = (np.arange(n) % 2).astype(np.int8), np.arange(n)  # G0/G1 and S
+        self.methylated = (np.arange(n) % 3 == 0).astype(np.int8)
         by_cell = [self.surroundings[place] for place in places]
         column = {key: np.array([row[key] / 1000.0 for row in by_cell]) for key in PLASMA_UM}
         self.uptake_min = STEP_MIN * np.array([saturations(row) for row in by_cell]).T.copy()
@@ -258,20 +288,25 @@ class Cells:
             )
             advance_cells(
                 *(*piece, STEP_MIN, self.table, self.types, self.phase, self.voxel),
-                *(self.basal, self.outside, self.capacities, self.contact, self.receivers, self.receivers_um),
-                *(self.states, self.signals, self.efflux, self.donated, self.transaminated),
+                *(self.basal, self.methylated, self.outside, self.capacities, self.contact, self.receivers),
+                *(self.receivers_um, self.states, self.signals, self.efflux, self.donated, self.transaminated),
+                self.urea,
             )
 
     def setting_of(self, row, y):
         """What the twin of this row is told about a step that starts from state ``y``."""
         here, which = self.surroundings[self.places[row]], self.types[row]
         given = np.array(twin_capacities(self.table[which], y, here)) * saturations(here)
-        e = np.zeros(14)
+        p = self.table[which]
+        e = np.zeros(17)
+        e[METHYLATED], e[IN_S], e[ENERGY] = self.methylated[row], self.phase[row] == s.S_PHASE, twin_energy(p, y, here)
         e[OXYGEN_MMHG], e[GLUCOSE_UM], e[AMMONIA_UM] = here["oxygen"] / UM_PER_MMHG, here["glucose"], here["ammonia"]
         e[CROWDING], e[BASAL_ASNS], e[EXCHANGE_UM] = self.crowding[row], self.basal[row], here["exchange_amino_acids"]
         e[GIVEN_ASN] = given[s.UP_ASN] + self.contact[row] / STEP_MIN
         e[GIVEN_ASP], e[GIVEN_GLN] = given[s.UP_ASP], given[s.UP_GLN]
-        e[GIVEN_AMMONIA], e[GIVEN_EXCHANGE] = given[s.UP_AMMONIA], given[s.UP_EXCHANGE]
+        urea = p["urea_amol_per_min"] * y[s.BIOMASS] * e[ENERGY]
+        fixed = 1.0 - urea / twin_capacities(p, y, here)[s.UP_AMMONIA] if urea > 0.0 else 1.0
+        e[GIVEN_AMMONIA], e[GIVEN_EXCHANGE] = fixed * given[s.UP_AMMONIA], given[s.UP_EXCHANGE]
         e[GLUTAMATE_AT_START_UM] = y[s.GLU] / (self.table["volume_pL"][which] * y[s.BIOMASS])
         e[RECEIVERS], e[RECEIVERS_UM] = self.receivers[row], self.receivers_um[row]
         return e
@@ -402,13 +437,14 @@ def test_what_leaves_a_cell_in_one_step_is_within_one_percent(random_step):
 
 def test_nothing_is_ever_negative(random_step):
     cells, _, _ = random_step
-    for values in (cells.states, cells.efflux, cells.donated, cells.transaminated, cells.signals):
+    for values in (cells.states, cells.efflux, cells.donated, cells.transaminated, cells.urea, cells.signals):
         assert np.isfinite(values).all()
         assert values.min() >= 0.0
 
 
 def test_twenty_four_hours_are_within_one_percent():
-    cells = resting_cells(np.arange(48) % len(CELL_TYPES), np.arange(48) // len(CELL_TYPES))
+    number = len(CELL_TYPES) * len(SURROUNDINGS)
+    cells = resting_cells(np.arange(number) % len(CELL_TYPES), np.arange(number) // len(CELL_TYPES))
     twin = cells.states[:, :N_TWIN_STATES].copy()
     worst = np.zeros(N_TWIN_STATES)
     for _ in range(240):
@@ -441,7 +477,7 @@ def nitrogen_gained_amol(cells):
     """Nitrogen that crossed the membranes in the last step, as the kernels report it."""
     taken = cells.capacities * cells.uptake_min.T
     gained = 2 * taken[:, s.UP_ASN] + 2 * taken[:, s.UP_GLN] + taken[:, s.UP_ASP] + taken[:, s.UP_AMMONIA]
-    gained += 2 * cells.contact + cells.transaminated - 2 * cells.donated
+    gained += 2 * cells.contact + cells.transaminated - 2 * cells.donated - cells.urea
     lost = cells.efflux @ np.array([2, 1, 2, 1, 1, 0])  # Asn, Asp, Gln, Glu, NH3, exchange amino acids
     return gained - lost
 
@@ -455,9 +491,10 @@ def test_nitrogen_balances_to_rounding_in_one_step(random_step):
 
 
 def test_nitrogen_balances_to_rounding_over_a_day():
-    cells = resting_cells(np.arange(96) % len(TABLE), np.arange(96) // len(TABLE))
+    number = len(TABLE) * len(SURROUNDINGS)
+    cells = resting_cells(np.arange(number) % len(TABLE), np.arange(number) // len(TABLE))
     residues = TABLE["protein_residues_amol"][cells.types]
-    before, gained = nitrogen_amol(cells.states, residues), np.zeros(96)
+    before, gained = nitrogen_amol(cells.states, residues), np.zeros(number)
     for _ in range(240):
         cells.advance()
         gained += nitrogen_gained_amol(cells)
@@ -468,10 +505,17 @@ def test_nitrogen_balances_to_rounding_over_a_day():
 
 def test_every_knock_out_and_over_expression_can_be_integrated_in_all_surroundings():
     presets = [preset.parameters for preset in CELL_TYPES.values()]
-    levers = [(perturbation.parameter, factor) for perturbation in PERTURBATIONS.values() for factor in (0.0, 3.0)]
-    table = np.concatenate([parameter_table(presets) for _ in levers])
-    for position, (parameter, factor) in enumerate(levers):
-        table[parameter][position * len(presets) : (position + 1) * len(presets)] *= factor
+    levers = [
+        (lever, min(value, lever.highest))
+        for lever in PERTURBATIONS.values()
+        for value in (0.0, 3.0)
+        if lever.parameters
+    ]
+    perturbed = [dict(preset) for _ in levers for preset in presets]
+    for position, (lever, value) in enumerate(levers):
+        for row in perturbed[position * len(presets) : (position + 1) * len(presets)]:
+            lever.applied_to(row, value)
+    table = parameter_table(perturbed)
     n = len(table) * len(SURROUNDINGS)
     cells = resting_cells(np.arange(n) % len(table), np.arange(n) // len(table), table)
     residues = table["protein_residues_amol"][cells.types]
@@ -489,7 +533,7 @@ def test_rows_do_not_depend_on_the_piece_in_which_they_are_computed():
     whole, pieces = random_cells(64, seed=2), random_cells(64, seed=2)
     whole.advance()
     pieces.advance(rows=[(40, 64), (0, 7), (7, 40)])
-    for name in ("capacities", "states", "signals", "efflux", "donated", "transaminated"):
+    for name in ("capacities", "states", "signals", "efflux", "donated", "transaminated", "urea"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))
 
 
@@ -499,7 +543,7 @@ def test_dead_cells_take_nothing_give_nothing_and_stay_as_they_are(phase):
     cells.phase[::2] = phase
     before = cells.states.copy()
     cells.advance()
-    for values in (cells.capacities, cells.efflux, cells.donated, cells.transaminated):
+    for values in (cells.capacities, cells.efflux, cells.donated, cells.transaminated, cells.urea):
         assert (values[::2] == 0).all()
     np.testing.assert_array_equal(cells.states[::2], before[::2])
     assert (cells.states[1::2, s.MTORC1] != before[1::2, s.MTORC1]).all()

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorabm.biology import states as s
-from tumorabm.biology.cell_types import CELL_TYPES
 from tumorabm.biology.contact_transfer import count_receivers, deliver
 from tumorabm.biology.fate import (
     BECOMES_APOPTOTIC,
@@ -16,13 +15,14 @@ from tumorabm.biology.fate import (
     DIVIDES,
     IS_CLEARED,
     NOTHING,
+    advance_cycle,
     decide_fates,
-    next_phase,
     split_states,
     write_radii,
     write_speeds,
 )
 from tumorabm.biology.parameters import parameter_table
+from tumorabm.cell_types import CELL_TYPES
 from tumorabm.philox import Stream, uniform_pairs
 
 STEP_MIN = 6.0
@@ -30,6 +30,7 @@ TABLE = parameter_table(
     [cell_type.parameters for cell_type in CELL_TYPES.values()],
     [cell_type.metabolic for cell_type in CELL_TYPES.values()],
 )
+SOLID = TABLE[list(CELL_TYPES).index("solid_tumour")]
 KEY = 12345
 
 
@@ -37,14 +38,16 @@ def random_tissue(n: int, seed: int) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
     states = np.zeros((n, len(s.METABOLIC_STATES)))
     states[:, s.ASN] = random.uniform(1.0, 400.0, n)
+    states[:, s.ASP], states[:, s.GLN] = random.uniform(0.0, 2000.0, n), random.uniform(0.0, 1000.0, n)
     states[:, s.BIOMASS] = random.uniform(0.6, 2.2, n)
     states[:, s.MTORC1] = random.uniform(0.0, 1.0, n)
     states[:, s.DEATH] = random.choice([0.0, 0.5, 1.0, 3.0], n)
     signals = np.zeros((n, len(s.SIGNALS)))
-    signals[:, s.CHARGED_TRNA] = random.uniform(0.0, 1.0, n)
+    signals[:, s.CHARGED_TRNA], signals[:, s.ENERGY] = random.uniform(0.0, 1.0, n), random.uniform(0.0, 1.0, n)
     return {
         "cell_type": random.integers(0, len(TABLE), n).astype(np.int16),
         "phase": random.integers(0, 6, n).astype(np.int8),
+        "phase_progress": random.choice([0.0, 0.5, 0.99], n).astype(np.float32),
         "voxel": random.integers(0, 4, n),
         "uids": random.permutation(n) + 1,
         "states": states,
@@ -58,35 +61,49 @@ def decide(tissue: dict[str, np.ndarray], dt_min: float = STEP_MIN, tick: int = 
     n = len(tissue["uids"])
     fate = np.empty(n, np.int8)
     decide_fates(
-        0, n, dt_min, np.uint64(KEY), tick, TABLE, tissue["cell_type"], tissue["phase"], tissue["voxel"],
-        tissue["uids"], tissue["oxygen_mM"], tissue["states"], tissue["signals"], tissue["body_age_min"], fate,
+        0, n, dt_min, np.uint64(KEY), tick, TABLE, tissue["cell_type"], tissue["phase"], tissue["phase_progress"],
+        tissue["voxel"], tissue["uids"], tissue["oxygen_mM"], tissue["states"], tissue["signals"],
+        tissue["body_age_min"], fate,
     )  # fmt: skip
     return fate
 
 
-def naive_fate(p, phase, oxygen_mmHg, state, charged, age_min, draw) -> tuple[int, int]:
-    """Fate and phase of one cell, written out."""
+def naive_cycle(p, phase, progress, state, charged, energy) -> tuple[int, int, float]:
+    """Fate, phase and progress of one live cell, minute by hundredth of a minute."""
+    if phase == s.G1:
+        ready = state[s.BIOMASS] >= p["g1_end_biomass"] and state[s.MTORC1] >= 0.3 and charged >= 0.5
+        return NOTHING, s.S_PHASE if ready else s.G1, 0.0
+    volume = p["volume_pL"] * state[s.BIOMASS]
+    q, d = state[s.GLN] / volume, state[s.ASP] / volume
+    nucleotides = state[s.MTORC1] * energy * q / (q + p["nucleotide_km_glutamine_uM"])
+    nucleotides *= d / (d + p["nucleotide_km_aspartate_uM"])
+    lengths = {s.S_PHASE: p["s_length_min"], s.G2: p["g2_length_min"], s.MITOSIS: p["m_length_min"]}
+    for _ in range(600):
+        pace = min(1.0, nucleotides / p["nucleotide_supply_full"]) if phase == s.S_PHASE else energy
+        progress += pace * 0.01 / lengths[phase]
+        if progress >= 1.0 and phase == s.MITOSIS:
+            return DIVIDES, phase, 1.0
+        if progress >= 1.0:
+            phase, progress = phase + 1, 0.0
+    return NOTHING, phase, progress
+
+
+def naive_fate(p, phase, progress, oxygen_mmHg, state, charged, energy, age_min, draw) -> tuple[int, int, float]:
+    """Fate, phase and progress of one cell, written out."""
     if phase in (s.APOPTOTIC, s.NECROTIC):
         lasts = p["clearance_apoptotic_min"] if phase == s.APOPTOTIC else p["clearance_necrotic_min"]
-        return (IS_CLEARED if age_min + STEP_MIN >= lasts else NOTHING), phase
+        return (IS_CLEARED if age_min + STEP_MIN >= lasts else NOTHING), phase, progress
     c4 = state[s.DEATH] ** 4
     apoptosis = p["apoptosis_per_min"] * c4 / (c4 + p["death_signal_half4"])
     necrosis = p["necrosis_per_min"] * float(np.clip((5.0 - oxygen_mmHg) / 2.5, 0.0, 1.0))
     hazard = (apoptosis + necrosis) * STEP_MIN
     if hazard > 0.0 and draw[0] < 1.0 - math.exp(-hazard):
         if draw[1] < apoptosis / (apoptosis + necrosis):
-            return BECOMES_APOPTOTIC, s.APOPTOTIC
-        return BECOMES_NECROTIC, s.NECROTIC
-    after = phase
+            return BECOMES_APOPTOTIC, s.APOPTOTIC, progress
+        return BECOMES_NECROTIC, s.NECROTIC, progress
     if not p["metabolic"]:  # a clock sees to its phases
-        return NOTHING, phase
-    if phase == s.G1 and state[s.BIOMASS] >= p["g1_end_biomass"]:
-        after = s.S_PHASE if state[s.MTORC1] >= 0.3 and charged >= 0.5 else s.G1
-    elif phase == s.S_PHASE and state[s.BIOMASS] >= p["s_end_biomass"]:
-        after = s.G2
-    elif phase == s.G2 and state[s.BIOMASS] >= p["g2_end_biomass"]:
-        after = s.MITOSIS
-    return (DIVIDES if phase == s.MITOSIS and state[s.BIOMASS] >= 2.0 else NOTHING), after
+        return NOTHING, phase, progress
+    return naive_cycle(p, phase, progress, state, charged, energy)
 
 
 def test_fates_are_those_of_the_plain_twin() -> None:
@@ -97,11 +114,13 @@ def test_fates_are_those_of_the_plain_twin() -> None:
     assert set(fate) == {NOTHING, DIVIDES, BECOMES_APOPTOTIC, BECOMES_NECROTIC, IS_CLEARED}
     for row in range(len(fate)):
         expected = naive_fate(
-            TABLE[before["cell_type"][row]], before["phase"][row],
+            TABLE[before["cell_type"][row]], before["phase"][row], before["phase_progress"][row],
             before["oxygen_mM"][before["voxel"][row]] * 1000.0 / 1.3, before["states"][row],
-            before["signals"][row, s.CHARGED_TRNA], before["body_age_min"][row], draws[row],
+            before["signals"][row, s.CHARGED_TRNA], before["signals"][row, s.ENERGY], before["body_age_min"][row],
+            draws[row],
         )  # fmt: skip
-        assert (fate[row], tissue["phase"][row]) == expected
+        assert (fate[row], tissue["phase"][row]) == expected[:2]
+        assert tissue["phase_progress"][row] == pytest.approx(expected[2], abs=2e-4)
 
 
 def test_share_of_deaths_follows_the_hazard() -> None:
@@ -116,16 +135,46 @@ def test_share_of_deaths_follows_the_hazard() -> None:
     assert not (fate == BECOMES_APOPTOTIC).any()
 
 
-def test_a_well_fed_cell_passes_all_phases_in_order_and_a_starved_one_stays_in_g1() -> None:
-    p = TABLE[0]
-    phases, phase = [], s.G1
-    for biomass in np.linspace(1.0, 2.0, 200):
-        phase = next_phase(p, phase, biomass, 0.9, 0.9)
-        phases.append(phase)
-    assert phases == sorted(phases)
-    assert set(phases) == {s.G1, s.S_PHASE, s.G2, s.MITOSIS}
-    assert next_phase(p, s.G1, 1.9, 0.9, 0.2) == s.G1
-    assert next_phase(p, s.G1, 1.9, 0.1, 0.9) == s.G1
+def cell_with(biomass: float = 1.5, mtorc1: float = 0.9, glutamine_uM: float = 1300.0) -> np.ndarray:
+    state = np.zeros(len(s.METABOLIC_STATES))
+    state[s.BIOMASS], state[s.MTORC1] = biomass, mtorc1
+    state[s.GLN], state[s.ASP] = np.array([glutamine_uM, 1200.0]) * SOLID["volume_pL"] * biomass
+    return state
+
+
+def hours_through_the_cycle(state: np.ndarray, phase: int = s.S_PHASE, energy: float = 1.0) -> dict[int, float]:
+    """Hours that a cell of a constant state spends in each phase until it divides."""
+    spent, progress, divides = dict.fromkeys((s.S_PHASE, s.G2, s.MITOSIS), 0.0), 0.0, False
+    while not divides:
+        spent[phase] += STEP_MIN / 60.0
+        phase, progress, divides = advance_cycle(SOLID, STEP_MIN, phase, progress, state, energy, 1.0)
+    return spent
+
+
+def test_a_well_fed_cell_passes_s_g2_and_m_in_8_4_and_1_h_and_divides() -> None:
+    assert hours_through_the_cycle(cell_with()) == pytest.approx({s.S_PHASE: 8.0, s.G2: 4.0, s.MITOSIS: 1.0}, abs=0.11)
+
+
+def test_s_takes_longer_where_nucleotides_lack_and_g2_and_m_where_energy_lacks() -> None:
+    # without growth the nucleotides that mTORC1 and Gln allow are 0.45 and 0.5 of the supply at which S takes 8 h
+    assert hours_through_the_cycle(cell_with(mtorc1=0.4))[s.S_PHASE] == pytest.approx(17.4, rel=0.02)
+    assert hours_through_the_cycle(cell_with(glutamine_uM=80.0))[s.S_PHASE] == pytest.approx(16.2, rel=0.02)
+    assert hours_through_the_cycle(cell_with(), s.G2, energy=0.5)[s.G2] == pytest.approx(8.0, rel=0.02)
+
+
+def test_a_cell_enters_s_only_when_grown_charged_and_with_mtorc1() -> None:
+    def after(biomass: float, mtorc1: float, charged: float) -> int:
+        return advance_cycle(SOLID, STEP_MIN, s.G1, 0.0, cell_with(biomass, mtorc1), 1.0, charged)[0]
+
+    assert after(1.4, 0.9, 0.9) == s.S_PHASE
+    assert after(1.3, 0.9, 0.9) == s.G1
+    assert after(1.9, 0.1, 0.9) == s.G1
+    assert after(1.9, 0.9, 0.2) == s.G1
+
+
+def test_a_starved_cell_past_g1_still_divides_so_that_starvation_gathers_cells_in_g1() -> None:
+    _, _, divides = advance_cycle(SOLID, STEP_MIN, s.MITOSIS, 0.95, cell_with(1.4, 0.6), 1.0, 0.1)
+    assert divides
 
 
 @settings(max_examples=50, deadline=None)

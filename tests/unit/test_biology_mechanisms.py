@@ -9,9 +9,8 @@ from tumorabm.biology import states as s
 from tumorabm.biology.asparagine import antiport_uM_per_min, asns_rate, cytosolic_asparaginase_rate, donation_rate
 from tumorabm.biology.aspartate import transaminase_rate
 from tumorabm.biology.cell import Outside, advance_cells
-from tumorabm.biology.cell_types import CELL_TYPES as ALL_CELL_TYPES
 from tumorabm.biology.death import apoptosis_rate, death_signal_rate, necrosis_rate
-from tumorabm.biology.energy import energy_state, respiration
+from tumorabm.biology.energy import energy_state, energy_supply, respiration
 from tumorabm.biology.glutamine import fixation_rate, glutaminase_rate, internal_synthesis_rate, synthetase_capacity
 from tumorabm.biology.growth import growth_allowance, proteolysis_level, translation_in_space, translation_level
 from tumorabm.biology.motility import emt_state
@@ -27,6 +26,7 @@ from tumorabm.biology.stress import (
     trna_charging,
 )
 from tumorabm.biology.transport import uptake_capacities
+from tumorabm.cell_types import CELL_TYPES as ALL_CELL_TYPES
 
 CELL_TYPES = {name: preset for name, preset in ALL_CELL_TYPES.items() if preset.metabolic}
 STEP_MIN = 6.0
@@ -58,12 +58,12 @@ class Cell:
 
     def __init__(self, cell_type, **changes):
         preset = CELL_TYPES[cell_type]
-        self.table = parameter_table([preset.parameters])
+        values = dict(preset.parameters)
+        for name in set(changes) & set(PERTURBATIONS):
+            PERTURBATIONS[name].applied_to(values, changes.pop(name))
+        self.table = parameter_table([values])
         for name, value in changes.items():
-            if name in PERTURBATIONS:
-                self.table[PERTURBATIONS[name].parameter] *= value
-            else:
-                self.table[name] = value
+            self.table[name] = value
         rest, volume = preset.resting_state, self.table["volume_pL"][0]
         expression = self.table["asns_relative"][0] / parameter_table([preset.parameters])["asns_relative"][0]
         self.states = np.zeros((1, 14))
@@ -74,7 +74,7 @@ class Cell:
         self.states[0, [s.ASNS_MRNA, s.ASNS]] *= expression
         self.states[0, s.BIOMASS], self.states[0, s.SUBSTEP] = 1.0, STEP_MIN
         self.signals, self.efflux, self.capacities = np.zeros((1, 5)), np.zeros((1, 6)), np.zeros((1, 7))
-        self.donated = np.zeros(1)
+        self.donated, self.urea, self.methylated = np.zeros(1), np.zeros(1), np.zeros(1, np.int8)
         self.survival = 1.0
 
     def live(self, hours, surroundings, contact_amol_per_min=0.0, receivers=0.0, receivers_uM=0.0):
@@ -89,9 +89,9 @@ class Cell:
         for _ in range(round(hours * 60 / STEP_MIN)):
             uptake_capacities(0, 1, self.table, *row, self.states, outside, self.capacities)
             advance_cells(
-                *(0, 1, STEP_MIN, self.table, *row, self.table["asns_relative"], outside, self.capacities),
-                *(contact, np.array([receivers]), np.array([receivers_uM])),
-                *(self.states, self.signals, self.efflux, self.donated, np.zeros(1)),
+                *(0, 1, STEP_MIN, self.table, *row, self.table["asns_relative"], self.methylated, outside),
+                *(self.capacities, contact, np.array([receivers]), np.array([receivers_uM])),
+                *(self.states, self.signals, self.efflux, self.donated, np.zeros(1), self.urea),
             )
             self.survival *= np.exp(-STEP_MIN * apoptosis_rate(self.table[0], self.states[0, s.DEATH]))
         return self
@@ -147,7 +147,7 @@ class TestStressResponse:
         [
             (without("glucose"), {}),
             (without("oxygen"), {}),
-            (PLASMA_UM, {"er_load_tunicamycin": 2.0}),
+            (PLASMA_UM, {"tunicamycin": 2.0}),
         ],
         ids=["no glucose", "anoxia", "tunicamycin"],
     )
@@ -420,7 +420,7 @@ MONOTONE = {
     "synthetase against glutamine": (-1, POOL, lambda p, v: synthetase_capacity(p, 3000.0, v, 0.9, 1.0)),
     "GDH against ammonia": (-1, SHARE, lambda p, v: internal_synthesis_rate(p, 3000.0, 100.0, v)[0]),
     "respiration with oxygen": (+1, POOL, lambda p, v: respiration(p, v)),
-    "energy with glucose": (+1, POOL, lambda p, v: energy_state(p, 0.3, v)),
+    "energy with glucose": (+1, POOL, lambda p, v: energy_state(p, energy_supply(p, 0.3, v), 50.0, 1.3)),
     "charging with asparagine": (+1, POOL, lambda p, v: trna_charging(p, v, 900.0, 900.0, 900.0, 0.6)[0]),
     "charging with aspartate": (+1, POOL, lambda p, v: trna_charging(p, 150.0, v, 900.0, 900.0, 0.6)[0]),
     "charging with glutamine": (+1, POOL, lambda p, v: trna_charging(p, 150.0, 900.0, v, 900.0, 0.6)[0]),
@@ -439,15 +439,15 @@ MONOTONE = {
     "ER load with translation": (+1, SHARE, lambda p, v: er_load_rate(p, 0.2, 0.5, v)),
     "ATF4 with p-eIF2a": (+1, SHARE, lambda p, v: atf4_rate(p, 1.0, v, 0.9)),
     "ATF4 with mTORC1": (+1, SHARE, lambda p, v: atf4_rate(p, 1.0, 0.3, v)),
-    "ASNS mRNA with ATF4": (+1, SIGNAL, lambda p, v: asns_mrna_rate(p, 1.0, v, 1.0)),
+    "ASNS mRNA with ATF4": (+1, SIGNAL, lambda p, v: asns_mrna_rate(p, 1.0, v, 1.0, 0)),
     "ASNS with its mRNA": (+1, SIGNAL, lambda p, v: asns_protein_rate(p, 1e6, v, 0.9, 2.5)),
     "ASNS with charging": (+1, SHARE, lambda p, v: asns_protein_rate(p, 1e6, 1.0, v, 2.5)),
     "mTORC1 with asparagine": (+1, POOL, lambda p, v: mtorc1_rate(p, 0.5, v, 300.0, 0.5, 0.1, 1.0, 1.0)),
     "mTORC1 with glutamine": (+1, POOL, lambda p, v: mtorc1_rate(p, 0.5, 100.0, v, 0.5, 0.1, 1.0, 1.0)),
     "mTORC1 with Ser/Arg/His": (+1, SIGNAL, lambda p, v: mtorc1_rate(p, 0.5, 100.0, 300.0, v, 0.1, 1.0, 1.0)),
     "mTORC1 against p-eIF2a": (-1, SHARE, lambda p, v: mtorc1_rate(p, 0.5, 100.0, 300.0, 0.5, v, 1.0, 1.0)),
-    "death signal against charging": (-1, SHARE, lambda p, v: death_signal_rate(p, 0.5, v, 0.5)),
-    "death signal with ER load": (+1, SIGNAL, lambda p, v: death_signal_rate(p, 0.5, 0.9, v)),
+    "death signal against charging": (-1, SHARE, lambda p, v: death_signal_rate(p, 0.5, v, 0.5, 0.7)),
+    "death signal with ER load": (+1, SIGNAL, lambda p, v: death_signal_rate(p, 0.5, 0.9, v, 0.7)),
     "apoptosis with the death signal": (+1, SIGNAL, apoptosis_rate),
     "necrosis against oxygen": (-1, (0.0, 20.0), necrosis_rate),
     "EMT with asparagine": (+1, POOL, emt_state),

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tumorabm.biology import states
 from tumorabm.biology.asparagine import asns_rate, cytosolic_asparaginase_rate, donation_rate
 from tumorabm.biology.aspartate import transaminase_rate
-from tumorabm.biology.cell_types import CELL_TYPES
 from tumorabm.biology.glutamine import glutaminase_rate, internal_synthesis_rate
 from tumorabm.biology.growth import nucleotide_gate, nucleotide_rate
 from tumorabm.biology.parameters import (
@@ -21,6 +20,7 @@ from tumorabm.biology.parameters import (
     parameter_table,
 )
 from tumorabm.biology.stress import eif2a_phosphorylation, trna_charging
+from tumorabm.cell_types import CELL_TYPES
 
 EVERY = PARAMETERS | {f"uptake_km_{name}_uM": parameter for name, parameter in UPTAKE_KM_UM.items()}
 UNIT_OF_ENDING = {
@@ -63,7 +63,13 @@ def test_the_unit_in_a_name_is_the_unit_in_the_table(name):
 
 def test_thresholds_lie_in_their_order():
     p = {name: parameter.value for name, parameter in PARAMETERS.items()}
-    assert 1 < p["g1_end_biomass"] < p["s_end_biomass"] < p["g2_end_biomass"] < 2
+    assert 1 < p["g1_end_biomass"] < 2
+    # S, G2 and M take what G0/G1 of 11 h leaves of a cycle of 24 h
+    past_g1_min = p["s_length_min"] + p["g2_length_min"] + p["m_length_min"]
+    assert p["g1_end_biomass"] == pytest.approx(2.0 ** (1.0 - past_g1_min / 1440.0), rel=1e-3)
+    share_of_s = p["s_length_min"] / 1440.0
+    mean_weight = share_of_s * p["nucleotide_weight_in_s"] + (1.0 - share_of_s) * p["nucleotide_weight_outside_s"]
+    assert mean_weight == pytest.approx(1.0)
     assert p["necrosis_oxygen_low_mmHg"] < p["necrosis_oxygen_high_mmHg"]
     assert p["proteolysis_mtorc1_cut"] < p["proteolysis_fraction"]
     assert p["proteolysis_biomass_floor"] < 1
@@ -80,6 +86,10 @@ def test_cell_types_change_known_parameters_to_possible_values(cell_type):
     p = parameter_table([preset.parameters])[0]
     assert all(np.isfinite(p[name]) and p[name] >= 0 for name in PARAMETERS)
     assert p["crowding_growth_full"] < p["crowding_growth_zero"]
+    assert set(preset.table) == set(preset.parameters)
+    for row in preset.table.values():
+        assert row.tag in {"V", "M", "A", "D"}
+        assert len(row.source.strip()) > 3
     # a division's worth of protein can be made in half a day to four days (adipocyte)
     net = 1 - p["proteolysis_fraction"] + p["proteolysis_mtorc1_cut"]
     doubling_h = math.log(2) * p["protein_residues_amol"] / (p["translation_amol_per_min"] * net) / 60
@@ -105,13 +115,28 @@ def test_resting_states_are_complete_and_positive(cell_type):
 
 
 def test_each_perturbation_is_a_lever_on_an_existing_parameter_that_is_not_zero_everywhere():
+    table = parameter_table([preset.parameters for preset in CELL_TYPES.values()])
     for name, perturbation in PERTURBATIONS.items():
-        assert perturbation.parameter in PARAMETERS, name
         assert perturbation.meaning.strip()
-        table = parameter_table([preset.parameters for preset in CELL_TYPES.values()])
-        assert (table[perturbation.parameter] > 0).any(), name
-    levers = [perturbation.parameter for perturbation in PERTURBATIONS.values()]
+        for parameter in perturbation.parameters:
+            # a factor needs something to act on; a level takes the place of what is 0 unless a perturbation says so
+            assert (table[parameter] > 0).any() != perturbation.is_level, name
+    levers = [perturbation.parameters for perturbation in PERTURBATIONS.values()]
     assert len(levers) == len(set(levers))
+
+
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_a_perturbation_moves_its_parameters_and_nothing_else(name):
+    lever, values = PERTURBATIONS[name], {"got1_amol_per_min": 30.0}
+    lever.applied_to(values, 0.5)
+    before = parameter_table([{"got1_amol_per_min": 30.0}])[0]
+    after = parameter_table([values])[0]
+    for parameter in PARAMETERS:
+        moved = 0.5 if lever.is_level else 0.5 * before[parameter]
+        assert after[parameter] == (moved if parameter in lever.parameters else before[parameter])
+    values = {}
+    lever.applied_to(values, lever.without_effect)
+    assert (parameter_table([values]) == parameter_table([{}])).all()
 
 
 def test_the_table_holds_the_defaults_and_what_a_type_changes():
@@ -153,7 +178,7 @@ RATE_LAWS = {
     "glutaminase": ((GLN,), lambda p, c: glutaminase_rate(p, c[GLN], 1.3)),
     "internal synthesis": ((GLU,), lambda p, c: internal_synthesis_rate(p, c[GLU], 100.0, 0.2)),
     "nucleotide gate": ((ASP, GLN), lambda p, c: nucleotide_gate(p, c[GLN], c[ASP])),
-    "nucleotides": ((ASP, GLN), lambda p, c: nucleotide_rate(p, c[GLN], c[ASP], 0.8, 0.9, 1.3)),
+    "nucleotides": ((ASP, GLN), lambda p, c: nucleotide_rate(p, c[GLN], c[ASP], 0.8, 0.9, 1.3, 1.4)),
     "charging": ((ASN, ASP, GLN, GLU), lambda p, c: trna_charging(p, c[ASN], c[ASP], c[GLN], c[GLU], 0.7)),
 }
 LOG_UM = st.floats(-3.0, 4.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tumorabm import TumorModel
+from tumorabm.biology.readouts import READOUTS
 from tumorabm.scenario import scenario_from_dict
 
 PHASES = ("G0/G1", "S", "G2", "M", "apoptotic", "necrotic")
@@ -173,7 +174,7 @@ def test_table_of_cells_says_of_each_cell_what_it_is_where_it_lies_and_how_it_br
         assert table["phase"][row] == PHASES[data["phase"][row]]
         assert table["oxygen_mmHg"][row] == pytest.approx(oxygen_mmHg(model, row), rel=1e-12)
         assert table["asns_relative"][row] == pytest.approx(asns(model, row), rel=1e-12)
-    derived = {"type", "phase", "oxygen_mmHg", "asns_relative"}
+    derived = {"type", "phase", "oxygen_mmHg", "asns_relative", *READOUTS}
     for name in set(table) - derived:
         np.testing.assert_array_equal(table[name], data[name])
 

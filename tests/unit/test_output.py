@@ -18,6 +18,7 @@ from tumorabm.output import run_folder as run_folder_module
 from tumorabm.output.recorder import ParquetStream, record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
 from tumorabm.output.style import colours
+from tumorabm.output.summary_plot import _last_cells
 from tumorabm.output.zarr_store import FieldStore, read_chunk
 from tumorabm.scenario import scenario_from_dict
 
@@ -82,9 +83,9 @@ class FakeModel:
         columns = list(zip(*rows, strict=True)) or [[]] * len(names)
         return {n: np.array(c, dtype=kind) for n, kind, c in zip(names, kinds, columns, strict=True)}
 
-    def cell_columns(self):
+    def cell_columns(self, rows=slice(None)):
         n = self.population.size
-        return {
+        columns = {
             "uid": np.arange(1, n + 1),
             "parent_uid": np.zeros(n, dtype=np.int64),
             "type": np.array([TYPES[i % 2] for i in range(n)], dtype=object),
@@ -95,6 +96,7 @@ class FakeModel:
             "phase": np.array([("G0/G1", "S", "apoptotic")[i % 3] for i in range(n)]),
             "atf4": np.full(n, 0.4),
         }
+        return {name: values[rows] for name, values in columns.items()}
 
     def observe(self):
         row = {"time_h": self.time_h, "births": float(self.tick), "deaths_apoptosis": 2.0 * self.tick}
@@ -210,6 +212,17 @@ def test_cells_are_one_row_group_a_snapshot_with_dictionary_text():
     assert list(cells)[:9] == ["time_h", "uid", "parent_uid", "type", "x_um", "y_um", "z_um", "radius_um", "phase"]
     assert cells.groupby("time_h").size().tolist() == [9, 29, 49, 69]
     assert isinstance(cells["type"].dtype, pd.CategoricalDtype)
+
+
+def test_many_cells_are_written_in_parts_and_read_as_one_table(monkeypatch):
+    whole = pd.read_parquet(run() / "cells.parquet")
+    monkeypatch.setattr(recorder_module, "CELLS_PER_ROW_GROUP", 10)
+    path = run() / "cells.parquet"
+    with pq.ParquetFile(path) as file:
+        rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert rows == [9, 10, 10, 9, 10, 10, 10, 10, 9, 10, 10, 10, 10, 10, 10, 9]
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+    assert len(_last_cells(path)) == 69
 
 
 @pytest.mark.parametrize("lengths", [(2, 0), (0, 2)])

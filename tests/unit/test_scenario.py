@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorabm.biology.cell_types import CELL_TYPES
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+from tumorabm.cell_types import CELL_TYPES
 from tumorabm.scenario import Scenario, load_scenario, scenario_from_dict
 from tumorabm.scenario.field_defaults import FIELD_DEFAULTS
 from tumorabm.scenario.field_schema import BUILT_IN_FIELDS

@@ -8,27 +8,55 @@ from tumorabm.kernels import kernel
 
 
 @kernel
-def asns_rate(p, copies, asparagine_uM, aspartate_uM, glutamine_uM, energy):
-    """Asparagine synthetase: Asp + Gln + ATP -> Asn + Glu + AMP + PPi, both steps lumped.
+def adenylated_share(p, aspartate_uM, energy):
+    """First step, Asp + ATP <-> beta-aspartyl-AMP + PPi: the share of ASNS that holds the intermediate.
 
-    ``v = kcat S D/(D+K_D) Q/(Q+K_Q) a/(a+K_a) / (1 + N/K_i)``: ping-pong with product inhibition (order of
-    binding [V], constants [M]).
+    ``i = D/(D+K_D) a/(a+K_a)``: the step is taken as fast and reversible, so that it stays at equilibrium [A].
+
+    Returns
+    -------
+    tuple of float
+        Share, 0 to 1, and its derivative by Asp (1/µM).
+    """
+    per_aspartate = 1.0 / (aspartate_uM + p.asns_km_aspartate_uM)
+    by_energy = energy / (energy + p.asns_energy_half)
+    return by_energy * aspartate_uM * per_aspartate, by_energy * p.asns_km_aspartate_uM * per_aspartate * per_aspartate
+
+
+@kernel
+def amidation_per_copy(p, asparagine_uM, glutamine_uM):
+    """Second step, beta-aspartyl-AMP + amide N of Gln -> Asn + Glu + AMP, of one copy that holds the intermediate.
+
+    ``w = kcat Q/(Q+K_Q) / (1 + N/K_i)``: Asn inhibits its own release (order of binding [V], constants [M]).
+
+    Returns
+    -------
+    tuple of float
+        Rate (amol/min/copy), and its derivatives by Asn and Gln (amol/min/copy/µM).
+    """
+    inhibition = 1.0 / (1.0 + asparagine_uM / p.asns_ki_asparagine_uM)
+    per_glutamine = 1.0 / (glutamine_uM + p.asns_km_glutamine_uM)
+    scale = p.asns_turnover_amol_per_min * inhibition
+    rate = scale * glutamine_uM * per_glutamine
+    by_asparagine = -rate * inhibition / p.asns_ki_asparagine_uM
+    return rate, by_asparagine, scale * p.asns_km_glutamine_uM * per_glutamine * per_glutamine
+
+
+@kernel
+def asns_rate(p, copies, asparagine_uM, aspartate_uM, glutamine_uM, energy):
+    """Asparagine synthetase, both steps: Asp + Gln + ATP -> Asn + Glu + AMP + PPi at ``v = S i w``.
+
+    Each Asn costs one ATP that becomes AMP, two energy-rich bonds: see `tumorabm.biology.energy.energy_state`.
 
     Returns
     -------
     tuple of float
         Rate (amol/min), and its derivatives by Asn, Asp, Gln (amol/min/µM).
     """
-    inhibition = 1.0 / (1.0 + asparagine_uM / p.asns_ki_asparagine_uM)
-    per_aspartate = 1.0 / (aspartate_uM + p.asns_km_aspartate_uM)
-    per_glutamine = 1.0 / (glutamine_uM + p.asns_km_glutamine_uM)
-    scale = p.asns_turnover_amol_per_min * copies * energy / (energy + p.asns_energy_half) * inhibition
-    saturation = aspartate_uM * per_aspartate * glutamine_uM * per_glutamine
-    rate = scale * saturation
-    by_asparagine = -rate * inhibition / p.asns_ki_asparagine_uM
-    by_aspartate = scale * p.asns_km_aspartate_uM * per_aspartate * per_aspartate * glutamine_uM * per_glutamine
-    by_glutamine = scale * p.asns_km_glutamine_uM * per_glutamine * per_glutamine * aspartate_uM * per_aspartate
-    return rate, by_asparagine, by_aspartate, by_glutamine
+    adenylated, by_aspartate = adenylated_share(p, aspartate_uM, energy)
+    amidation, by_asparagine, by_glutamine = amidation_per_copy(p, asparagine_uM, glutamine_uM)
+    ready = copies * adenylated
+    return ready * amidation, ready * by_asparagine, copies * by_aspartate * amidation, ready * by_glutamine
 
 
 @kernel

@@ -20,7 +20,7 @@ from tumorabm.biology.asparagine import (
 )
 from tumorabm.biology.aspartate import transaminase_rate
 from tumorabm.biology.death import death_signal_rate
-from tumorabm.biology.energy import energy_state, respiration
+from tumorabm.biology.energy import energy_of_cell, respiration
 from tumorabm.biology.glutamine import (
     fixation_rate,
     glutaminase_rate,
@@ -31,6 +31,7 @@ from tumorabm.biology.growth import (
     growth_allowance,
     nucleotide_gate,
     nucleotide_rate,
+    nucleotide_weight,
     proteolysis_level,
     translation_in_space,
     translation_level,
@@ -49,6 +50,7 @@ from tumorabm.biology.stress import (
     trna_charging,
 )
 from tumorabm.biology.transport import MMHG_PER_MM
+from tumorabm.biology.urea import share_into_urea, urea_capacity
 from tumorabm.kernels import kernel
 
 GAMMA = 1.0 - 0.5**0.5
@@ -63,7 +65,7 @@ by voxel ``integral c/(c+km) dt`` over the step (min), a sequence of seven array
 
 Setting = namedtuple(
     "Setting",
-    "respiration energy stressors ammonia_saturation exchange_uM allowance basal_asns "
+    "respiration energy stressors ammonia_saturation exchange_uM allowance basal_asns methylated nucleotide_weight "
     "asparagine aspartate glutamine ammonia exchange contact glutamate_at_start receivers receivers_asparagine_uM",
 )
 """What stays constant for one cell during one step; what it is given is in amol/min."""
@@ -116,7 +118,7 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
     synthetase = synthetase_capacity(p, G, Q, e.energy, biomass)
     internal, internal_g = internal_synthesis_rate(p, G, synthetase, e.ammonia_saturation)
     transaminase, transaminase_g = transaminase_rate(p, G, e.respiration, glutaminase, biomass)
-    nucleotide, nucleotide_d, nucleotide_q = nucleotide_rate(p, Q, D, mtorc1, e.energy, biomass)
+    nucleotide, nucleotide_d, nucleotide_q = nucleotide_rate(p, Q, D, mtorc1, e.energy, biomass, e.nucleotide_weight)
     cytosolic, cytosolic_n = cytosolic_asparaginase_rate(p, N, volume)
     donation, donation_n = donation_rate(p, N, e.receivers, e.receivers_asparagine_uM)
     antiport = antiport_uM_per_min(p, N, e.exchange_uM)
@@ -165,10 +167,10 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
         use,
         er_load_rate(p, er_load, e.stressors, level),
         atf4_rate(p, atf4, p_eif2a, mtorc1),
-        asns_mrna_rate(p, mrna, atf4, e.basal_asns),
+        asns_mrna_rate(p, mrna, atf4, e.basal_asns, e.methylated),
         asns_protein_rate(p, copies, mrna, charged, volume),
         mtorc1_rate(p, mtorc1, N, Q, X, p_eif2a, gate, e.energy),
-        death_signal_rate(p, death, charged, er_load),
+        death_signal_rate(p, death, charged, er_load, level),
         level,
         charged,
         p_eif2a,
@@ -413,8 +415,8 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
 
 @kernel
 def advance_cells(
-    start, stop, dt_min, table, cell_type, phase, voxel, basal_asns, outside, capacities, contact, receivers,
-    receivers_asparagine_uM, states, signals, efflux, donated, transaminated,
+    start, stop, dt_min, table, cell_type, phase, voxel, basal_asns, methylated, outside, capacities, contact,
+    receivers, receivers_asparagine_uM, states, signals, efflux, donated, transaminated, urea,
 ):  # fmt: skip
     """Advance the metabolism of rows ``start..stop-1`` by one step; dead cells and those without one are left alone.
 
@@ -424,8 +426,9 @@ def advance_cells(
         Length of the step.
     table, cell_type, phase, voxel, capacities
         As in `tumorabm.biology.transport.uptake_capacities`, which filled ``capacities`` at the start of the step.
-    basal_asns
-        Shape (n,), basal ASNS expression of each cell relative to solid tumours.
+    basal_asns, methylated
+        Shape (n,): basal ASNS expression of each cell relative to solid tumours; 1 where its promoter is methylated,
+        else 0.
     outside
         `Outside`: a cell is given ``capacity * saturation`` of each substrate, at a constant rate.
     contact
@@ -434,9 +437,9 @@ def advance_cells(
         Shape (n,): number of touching cells that a donor gives to, and the sum of their Asn, at the start of the step.
     states, signals
         Shapes (n, 14) and (n, 5), updated; signals but EMT are those at the start of the last sub-step.
-    efflux, donated, transaminated
+    efflux, donated, transaminated, urea
         Outputs in amol: what a cell gave to the fields (n, 6), to its neighbours (n,), and the nitrogen that it took
-        from other amino acids (n,). ``donated`` is NaN where the integrator failed.
+        from other amino acids (n,) and sent away as urea (n,). ``donated`` is NaN where the integrator failed.
     """
     matrix = np.empty((4, 4))
     per_step = 1.0 / dt_min
@@ -444,6 +447,7 @@ def advance_cells(
         efflux[row, :] = 0.0
         donated[row] = 0.0
         transaminated[row] = 0.0
+        urea[row] = 0.0
         p = table[cell_type[row]]
         if phase[row] > s.MITOSIS or not p.metabolic:
             continue
@@ -451,23 +455,33 @@ def advance_cells(
         oxygen_mmHg = outside.oxygen_mM[where] * MMHG_PER_MM
         glucose_uM = outside.glucose_mM[where] * 1000.0
         ammonia_uM = outside.ammonia_mM[where] * 1000.0
-        volume_pL = p.volume_pL * states[row, s.BIOMASS]
+        biomass = states[row, s.BIOMASS]
+        volume_pL = p.volume_pL * biomass
+        glutamate_uM, glutamine_uM = states[row, s.GLU] / volume_pL, states[row, s.GLN] / volume_pL
         respiring = respiration(p, oxygen_mmHg)
+        energy = energy_of_cell(p, states[row], respiring, glucose_uM)
+        into_urea = share_into_urea(
+            urea_capacity(p, energy, biomass), synthetase_capacity(p, glutamate_uM, glutamine_uM, energy, biomass)
+        )
+        ammonia = capacities[row, s.UP_AMMONIA] * outside.saturation_min[s.UP_AMMONIA][where] * per_step
+        urea[row] = into_urea * ammonia * dt_min
         setting = Setting(
             respiring,
-            energy_state(p, respiring, glucose_uM),
+            energy,
             er_stressors(p, oxygen_mmHg, glucose_uM),
             ammonia_uM / (ammonia_uM + AMMONIA_KM_UM),
             outside.exchange_mM[where] * 1000.0,
             growth_allowance(p, outside.crowding[row]),
             basal_asns[row],
+            methylated[row],
+            nucleotide_weight(p, phase[row]),
             capacities[row, s.UP_ASN] * outside.saturation_min[s.UP_ASN][where] * per_step,
             capacities[row, s.UP_ASP] * outside.saturation_min[s.UP_ASP][where] * per_step,
             capacities[row, s.UP_GLN] * outside.saturation_min[s.UP_GLN][where] * per_step,
-            capacities[row, s.UP_AMMONIA] * outside.saturation_min[s.UP_AMMONIA][where] * per_step,
+            ammonia - into_urea * ammonia,
             capacities[row, s.UP_EXCHANGE] * outside.saturation_min[s.UP_EXCHANGE][where] * per_step,
             contact[row] * per_step,
-            states[row, s.GLU] / volume_pL,
+            glutamate_uM,
             receivers[row],
             receivers_asparagine_uM[row],
         )

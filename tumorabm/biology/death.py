@@ -4,12 +4,17 @@ from tumorabm.kernels import kernel
 
 
 @kernel
-def death_signal_rate(p, death_signal, charged_trna, er_load):
-    """CHOP-like signal (1/min): ``k (max(0, u - .22)/.78 + 2 max(0, U - 1)) - C/tau`` [A]."""
+def death_signal_rate(p, death_signal, charged_trna, er_load, translation):
+    """CHOP-like signal (1/min): ``k (max(0, u - .22)/.78 + 2 max(0, U - 1) + cis (1.5 - T)) - C/tau`` [A].
+
+    Cisplatin's adducts raise it, less where translation lets the cell repair them (direction: gastric lines are more
+    sensitive with ASNS knocked down [V]).
+    """
     threshold = p.death_uncharged_threshold
     starvation = max(0.0, 1.0 - charged_trna - threshold) / (1.0 - threshold)
     unfolding = 2.0 * max(0.0, er_load - 1.0)
-    return p.death_signal_per_min * (starvation + unfolding) - death_signal / p.death_signal_time_min
+    adducts = p.cisplatin * (1.5 - translation)
+    return p.death_signal_per_min * (starvation + unfolding + adducts) - death_signal / p.death_signal_time_min
 
 
 @kernel

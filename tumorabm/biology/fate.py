@@ -4,6 +4,7 @@ import math
 
 from tumorabm.biology import states as s
 from tumorabm.biology.death import apoptosis_rate, necrosis_rate
+from tumorabm.biology.growth import nucleotide_supply
 from tumorabm.biology.motility import migration_speed
 from tumorabm.biology.transport import MMHG_PER_MM
 from tumorabm.kernels import kernel
@@ -16,25 +17,59 @@ _DEATH = int(Stream.DEATH)
 
 
 @kernel
-def next_phase(p, phase, biomass, mtorc1, charged_trna):
-    """Return the phase of a live cell: biomass drives the cycle, the G1 checkpoint asks for mTORC1 and charged tRNA.
+def enters_s(p, biomass, mtorc1, charged_trna):
+    """Whether a cell in G0/G1 begins S: it must have grown, and the checkpoint asks for mTORC1 and charged tRNA."""
+    ready = mtorc1 >= p.g1_checkpoint_mtorc1 and charged_trna >= p.g1_checkpoint_charging
+    return ready and biomass >= p.g1_end_biomass
 
-    A cell that grew on while the checkpoint held it passes the later phases one step each.
+
+@kernel
+def phase_pace(p, phase, state, energy):
+    """Pace of S, G2 and M, 1 at their nominal lengths: S as its nucleotides are made, G2 and M as energy allows.
+
+    A cell that has entered S goes on to divide although it no longer grows: so starvation leaves cells in G0/G1.
+    """
+    if phase != s.S_PHASE:
+        return energy
+    per_volume = 1.0 / (p.volume_pL * state[s.BIOMASS])
+    supply = nucleotide_supply(p, state[s.GLN] * per_volume, state[s.ASP] * per_volume, state[s.MTORC1], energy)
+    return min(1.0, supply / p.nucleotide_supply_full)
+
+
+@kernel
+def phase_length_min(p, phase):
+    """Nominal length of S, G2 or M (min)."""
+    if phase == s.S_PHASE:
+        return p.s_length_min
+    return p.g2_length_min if phase == s.G2 else p.m_length_min
+
+
+@kernel
+def advance_cycle(p, dt_min, phase, progress, state, energy, charged_trna):
+    """Return phase, progress in it (0 to 1), and whether the cell divides, after one step.
+
+    Time that is left over when S or G2 ends counts for the next phase.
     """
     if phase == s.G1:
-        ready = mtorc1 >= p.g1_checkpoint_mtorc1 and charged_trna >= p.g1_checkpoint_charging
-        return s.S_PHASE if biomass >= p.g1_end_biomass and ready else s.G1
-    if phase == s.S_PHASE:
-        return s.G2 if biomass >= p.s_end_biomass else s.S_PHASE
-    if phase == s.G2:
-        return s.MITOSIS if biomass >= p.g2_end_biomass else s.G2
-    return phase
+        if enters_s(p, state[s.BIOMASS], state[s.MTORC1], charged_trna):
+            return s.S_PHASE, 0.0, False
+        return phase, 0.0, False
+    left_min = dt_min
+    while True:
+        pace = phase_pace(p, phase, state, energy) / phase_length_min(p, phase)
+        if progress + pace * left_min < 1.0:
+            return phase, progress + pace * left_min, False
+        if phase == s.MITOSIS:
+            return phase, 1.0, True
+        left_min -= (1.0 - progress) / pace
+        phase, progress = phase + 1, 0.0
 
 
 @kernel
 def decide_fates(
-    start, stop, dt_min, key, tick, table, cell_type, phase, voxel, uids, oxygen_mM, states, signals, body_age_min, fate
-):
+    start, stop, dt_min, key, tick, table, cell_type, phase, phase_progress, voxel, uids, oxygen_mM, states, signals,
+    body_age_min, fate,
+):  # fmt: skip
     """Advance phase and age of rows ``start..stop-1`` by one step and write what happens to each into ``fate``.
 
     Hazards are turned into chances by ``1 - exp(-rate dt)``, drawn from the cell's own random stream. The phases of
@@ -46,8 +81,8 @@ def decide_fates(
         Random stream: the run's key, the step, the cells' identifiers (n,).
     oxygen_mM
         Oxygen by voxel.
-    phase, body_age_min
-        Shape (n,), updated; the age of a dead body counts from death.
+    phase, phase_progress, body_age_min
+        Shape (n,), updated; progress counts in S, G2 and M, from 0 to 1; the age of a dead body counts from death.
     fate
         Output, shape (n,) int8: `NOTHING`, `DIVIDES`, `BECOMES_APOPTOTIC`, `BECOMES_NECROTIC` or `IS_CLEARED`.
     """
@@ -72,9 +107,16 @@ def decide_fates(
                 continue
         if not p.metabolic:
             continue
-        before = phase[row]
-        phase[row] = next_phase(p, before, states[row, s.BIOMASS], states[row, s.MTORC1], signals[row, s.CHARGED_TRNA])
-        if before == s.MITOSIS and states[row, s.BIOMASS] >= 2.0:
+        phase[row], phase_progress[row], divides = advance_cycle(
+            p,
+            dt_min,
+            phase[row],
+            phase_progress[row],
+            states[row],
+            signals[row, s.ENERGY],
+            signals[row, s.CHARGED_TRNA],
+        )
+        if divides:
             fate[row] = DIVIDES
 
 

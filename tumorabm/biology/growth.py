@@ -1,5 +1,6 @@
 """Growth: translation, proteolysis, nucleotide synthesis, and where space ends them."""
 
+from tumorabm.biology.states import S_PHASE
 from tumorabm.kernels import kernel
 
 
@@ -52,14 +53,27 @@ def translation_in_space(translation, proteolysis, allowance):
 
 
 @kernel
-def nucleotide_rate(p, glutamine_uM, aspartate_uM, mtorc1, energy, biomass):
-    """Asp + 2 Gln -> 2 Glu + 3 nucleotide N: ``B V K a Q/(Q+K_Q) D/(D+K_D)``.
+def nucleotide_weight(p, phase):
+    """Nucleotide synthesis of a phase over its mean: RNA is made in all phases, DNA in S."""
+    return p.nucleotide_weight_in_s if phase == S_PHASE else p.nucleotide_weight_outside_s
+
+
+@kernel
+def nucleotide_supply(p, glutamine_uM, aspartate_uM, mtorc1, energy):
+    """Nucleotide synthesis over its greatest rate: ``K a Q/(Q+K_Q) D/(D+K_D)``."""
+    glutamine = glutamine_uM / (glutamine_uM + p.nucleotide_km_glutamine_uM)
+    return mtorc1 * energy * glutamine * aspartate_uM / (aspartate_uM + p.nucleotide_km_aspartate_uM)
+
+
+@kernel
+def nucleotide_rate(p, glutamine_uM, aspartate_uM, mtorc1, energy, biomass, weight):
+    """Asp + 2 Gln -> 2 Glu + 3 nucleotide N: ``B V w K a Q/(Q+K_Q) D/(D+K_D)``, w of `nucleotide_weight`.
 
     Returns the rate (amol/min) and its derivatives by Asp and Gln.
     """
     per_glutamine = 1.0 / (glutamine_uM + p.nucleotide_km_glutamine_uM)
     per_aspartate = 1.0 / (aspartate_uM + p.nucleotide_km_aspartate_uM)
-    scale = p.nucleotide_amol_per_min * biomass * mtorc1 * energy
+    scale = p.nucleotide_amol_per_min * weight * biomass * mtorc1 * energy
     glutamine, aspartate = glutamine_uM * per_glutamine, aspartate_uM * per_aspartate
     by_aspartate = scale * glutamine * p.nucleotide_km_aspartate_uM * per_aspartate * per_aspartate
     by_glutamine = scale * aspartate * p.nucleotide_km_glutamine_uM * per_glutamine * per_glutamine

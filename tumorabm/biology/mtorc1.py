@@ -1,14 +1,15 @@
-"""mTORC1: the Rag arm (Ser/Arg/His) and the Rag-independent Arf1 arm (Asn, Gln)."""
+"""mTORC1: the Rag arm (Ser/Arg/His), the Rag-independent Arf1 arm (Asn, Gln), and what it turns on."""
 
 from tumorabm.kernels import kernel
 
 
 @kernel
 def mtorc1_rate(p, mtorc1, asparagine_uM, glutamine_uM, exchange_index, p_eif2a, nucleotide_gate, energy):
-    """Rate of change of mTORC1 activity (1/min); p-S6K1 is this activity unless rapamycin is given.
+    """Rate of change of mTORC1 activity (1/min).
 
-    ``((mtorc1) a (1-.3P)(.6+.4h)(.03 + .62 Rag X³/(X³+K³) + .45 Arf1 w/(1+w)) - K)/tau`` with
-    ``w = (N/210)³ + (Q/800)³``: directions from Meng 2020 and Jewell 2015 [V], sizes tuned (F9) [A].
+    ``((mtorc1) a (1-.3 rapamycin)(1-.3P)(.6+.4h)(.03 + .62 Rag X³/(X³+K³) + .45 Arf1 w/(1+w)) - K)/tau`` with
+    ``w = (N/210)³ + (Q/800)³``: directions from Meng 2020 and Jewell 2015 [V], sizes tuned (F9) [A]. Rapamycin stops
+    S6K1 (`s6k1_phosphorylation`) and less than a third of the rest [A].
     """
     asparagine = asparagine_uM / p.mtorc1_arf_asparagine_uM
     glutamine = glutamine_uM / p.mtorc1_arf_glutamine_uM
@@ -16,5 +17,18 @@ def mtorc1_rate(p, mtorc1, asparagine_uM, glutamine_uM, exchange_index, p_eif2a,
     exchange = exchange_index * exchange_index * exchange_index
     half = p.mtorc1_rag_half
     arms = 0.03 + 0.62 * p.rag * exchange / (exchange + half * half * half) + 0.45 * p.arf1 * arf / (1.0 + arf)
-    target = p.mtorc1 * energy * (1.0 - 0.3 * p_eif2a) * (0.6 + 0.4 * nucleotide_gate) * arms
+    inhibited = p.mtorc1 * (1.0 - 0.3 * p.rapamycin)
+    target = inhibited * energy * (1.0 - 0.3 * p_eif2a) * (0.6 + 0.4 * nucleotide_gate) * arms
     return (target - mtorc1) / p.mtorc1_time_min
+
+
+@kernel
+def s6k1_phosphorylation(p, mtorc1):
+    """p-S6K1 over total S6K1, relative: ``K (1 - rapamycin)``."""
+    return mtorc1 * (1.0 - p.rapamycin)
+
+
+@kernel
+def lipid_synthesis(mtorc1, energy):
+    """Lipid synthesis through SREBP, relative: ``min(1, K) a`` [A]."""
+    return min(1.0, mtorc1) * energy

@@ -1,7 +1,7 @@
 """Every number of the cell, in one place: value, unit, plausible range, where it comes from.
 
 Tags: ``V`` seen in a source, ``M`` remembered from the literature and not yet checked, ``A`` assumed, ``D`` derived.
-Values are those of the solid-tumour cell; `tumorabm.biology.cell_types` lists what differs in other cells.
+Values are those of the solid-tumour cell; `tumorabm.cell_types` lists what differs in other cells.
 """
 
 from __future__ import annotations
@@ -79,6 +79,18 @@ PARAMETERS: dict[str, Parameter] = {
     "nucleotide_km_aspartate_uM": Parameter(
         12, "µM", 5, 50, "A", _TUNED + " (fact F19)", "Asp for half nucleotide synthesis"
     ),
+    "nucleotide_weight_in_s": Parameter(
+        1.4,
+        "1",
+        1,
+        3,
+        "D",
+        "1 on average over a cycle of 24 h with 8 h of S",
+        "nucleotide synthesis in S over its mean",
+    ),
+    "nucleotide_weight_outside_s": Parameter(
+        0.8, "1", 0, 1, "M", "RNA over RNA and DNA, by mass 3-4 to 1", "nucleotide synthesis outside S over its mean"
+    ),
     # asparagine synthetase
     "asns_turnover_amol_per_min": Parameter(
         1.2e-4, "amol/min/copy", 1e-4, 3e-4, "M", "kcat 1-3 /s", "turnover of one ASNS copy"
@@ -98,6 +110,15 @@ PARAMETERS: dict[str, Parameter] = {
     "asns_sigma": Parameter(0.0, "1", 0, 1.5, "A", "log-normal heterogeneity", "s.d. of ln(basal ASNS) across cells"),
     "asns_drift": Parameter(
         0.05, "1", 0, 0.3, "A", "heritable with drift", "s.d. of ln(basal ASNS) added at each division"
+    ),
+    "asns_methylated_fraction": Parameter(
+        0.0,
+        "1",
+        0,
+        1,
+        "A",
+        "methylation blocks induction [V]; share of such cells assumed",
+        "share of first cells with a methylated promoter",
     ),
     "asns_induction": Parameter(
         15,
@@ -161,6 +182,7 @@ PARAMETERS: dict[str, Parameter] = {
     "got1_amol_per_min": Parameter(
         75, "amol/min", 10, 200, "A", _TUNED + " (F11, F19)", "cytosolic aspartate transaminase"
     ),
+    "mdh": Parameter(1.0, "1", 0, 1, "A", "factor of malate dehydrogenase", "oxaloacetate that MDH makes for GOT2"),
     "got_km_glutamate_uM": Parameter(2000, "µM", 1000, 4000, "A", _TUNED, "Glu at half rate of GOT"),
     "got_anaplerosis_half_amol_per_min": Parameter(
         150, "amol/min", 50, 400, "A", _TUNED, "GLS flux at half of the anaplerotic share"
@@ -171,12 +193,24 @@ PARAMETERS: dict[str, Parameter] = {
     "cytosolic_asparaginase_uM_per_min": Parameter(
         0.0, "µM/min", 0, 50, "V", "absent in mammalian lines (Pavlova 2018)", "cytosolic asparaginase"
     ),
+    "urea_amol_per_min": Parameter(
+        0.0, "amol/min", 0, 2e5, "D", "hepatocytes only", "greatest ammonia uptake into the urea cycle"
+    ),
     # energy
     "respiration": Parameter(1.0, "1", 0, 1, "A", "factor of the electron transport chain", "working respiration"),
     "oxygen_half_mmHg": Parameter(1.5, "mmHg", 0.5, 3, "A", _TUNED, "oxygen at half respiration"),
     "glucose_half_uM": Parameter(800, "µM", 300, 1500, "A", _TUNED, "glucose at half glycolysis"),
     "energy_from_respiration": Parameter(0.5, "1", 0.3, 0.7, "A", _TUNED, "energy state from respiration alone"),
     "energy_from_glycolysis": Parameter(0.9, "1", 0.5, 1, "A", _TUNED, "energy state from glycolysis alone"),
+    "thermogenic_gain": Parameter(
+        0.0,
+        "1",
+        0,
+        4,
+        "A",
+        "adipocytes only; direction Xu 2021 [V]",
+        "rise of thermogenesis by mTORC1",
+    ),
     # stress: uncharged tRNA (AAR) and endoplasmic reticulum (UPR)
     "gcn2": Parameter(1.0, "1", 0, 3, "A", _TUNED, "GCN2 activity"),
     "gcn2_half_uncharged": Parameter(
@@ -185,7 +219,7 @@ PARAMETERS: dict[str, Parameter] = {
     "perk": Parameter(1.0, "1", 0, 3, "A", _TUNED, "PERK activity"),
     "perk_half_load": Parameter(0.7, "1", 0.4, 1, "A", _TUNED, "ER load at half PERK"),
     "er_load_basal": Parameter(0.1, "1", 0.05, 0.2, "A", _TUNED, "ER load of ordinary synthesis"),
-    "er_load_tunicamycin": Parameter(
+    "tunicamycin": Parameter(
         0.0, "1", 0, 3, "A", "dose of an inhibitor of N-glycosylation", "ER load added by tunicamycin"
     ),
     "er_load_anoxia": Parameter(1.6, "1", 1, 3, "A", _TUNED, "ER load added by anoxia"),
@@ -231,6 +265,9 @@ PARAMETERS: dict[str, Parameter] = {
     "mtorc1_arf_asparagine_uM": Parameter(210, "µM", 100, 400, "A", _TUNED + " (F9)", "Asn at half Arf1 arm"),
     "mtorc1_arf_glutamine_uM": Parameter(800, "µM", 400, 1600, "A", _TUNED, "Gln at half Arf1 arm"),
     "mtorc1_time_min": Parameter(15, "min", 10, 30, "M", "S6K1 tau 15 min", "time constant of mTORC1"),
+    "rapamycin": Parameter(
+        0.0, "1", 0, 1, "A", "stops S6K1, less than a third of the rest (F17)", "inhibition of S6K1 by rapamycin"
+    ),
     # death
     "death_uncharged_threshold": Parameter(
         0.22, "1", 0.15, 0.3, "A", _TUNED + " (F7)", "uncharged tRNA above which CHOP rises"
@@ -240,6 +277,9 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "death_signal_time_min": Parameter(1200, "min", 600, 2400, "A", _TUNED, "time constant of the death signal"),
     "death_signal_half4": Parameter(0.41, "1", 0.1, 1, "A", _TUNED, "4th power of the death signal at half killing"),
+    "cisplatin": Parameter(
+        0.0, "1", 0, 2, "A", "dose, relative (F18)", "rise of the death signal by cisplatin's adducts"
+    ),
     "apoptosis_per_min": Parameter(1 / 600, "1/min", 5e-4, 5e-3, "A", _TUNED, "greatest rate of apoptosis"),
     "necrosis_per_min": Parameter(1 / 360, "1/min", 0, 1e-2, "V", "PhysiCell default", "greatest rate of necrosis"),
     "necrosis_oxygen_high_mmHg": Parameter(
@@ -260,12 +300,22 @@ PARAMETERS: dict[str, Parameter] = {
         "days; cleared more slowly than apoptotic bodies",
         "time until a necrotic body is gone",
     ),
-    # cycle: biomass at the end of G0/G1, S, G2 for 5/8/4/1 h of exponential growth from 1 to 2
+    # cycle: growth carries a cell through G0/G1, the later phases last
     "g1_end_biomass": Parameter(
-        1.2123, "1", 1.1, 1.5, "D", "2^(5/18); phases 5/8/4/1 h (PhysiCell [V])", "biomass at the end of G0/G1"
+        1.374, "1", 1.1, 1.7, "D", "2^(11/24): G0/G1 of 11 h in a cycle of 24 h", "biomass needed to enter S"
     ),
-    "s_end_biomass": Parameter(1.6497, "1", 1.4, 1.8, "D", "2^(13/18)", "biomass at the end of S"),
-    "g2_end_biomass": Parameter(1.9244, "1", 1.8, 1.98, "D", "2^(17/18)", "biomass at the end of G2"),
+    "s_length_min": Parameter(480, "min", 300, 720, "V", "PhysiCell default 8 h", "length of S, nucleotides enough"),
+    "g2_length_min": Parameter(240, "min", 120, 360, "V", "PhysiCell default 4 h", "length of G2 with energy enough"),
+    "m_length_min": Parameter(60, "min", 30, 120, "V", "PhysiCell default 1 h", "length of M with energy enough"),
+    "nucleotide_supply_full": Parameter(
+        0.8,
+        "1",
+        0.5,
+        0.9,
+        "D",
+        "K Q/(Q+100) D/(D+12) of an unstressed cell",
+        "nucleotides at which S keeps its length",
+    ),
     "g1_checkpoint_mtorc1": Parameter(0.3, "1", 0.1, 0.6, "A", "G1 arrest without mTORC1", "mTORC1 needed to enter S"),
     "g1_checkpoint_charging": Parameter(
         0.5, "1", 0.3, 0.8, "A", "G1 arrest without Asn (ASNS-KD, A549 [V] direction)", "charged tRNA needed to enter S"
@@ -323,39 +373,82 @@ UPTAKE_KM_UM: dict[str, Parameter] = {
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A lever on one parameter: a factor of 0 knocks it out, 0.1 knocks it down, 3 over-expresses it."""
+    """A lever on parameters of the cell, or on the enzyme.
 
-    parameter: str
+    Attributes
+    ----------
+    parameters
+        What it moves, names of `PARAMETERS`; none for a property of the enzyme, which all cells share.
+    meaning
+        What it does, in a few words.
+    is_level
+        False: a factor, 1 without effect, 0 a knock-out, 0.1 a knock-down, 3 an over-expression. True: a value that
+        takes the parameter's place, 0 without effect.
+    highest
+        Greatest value allowed.
+    """
+
+    parameters: tuple[str, ...]
     meaning: str
+    is_level: bool = False
+    highest: float = np.inf
+
+    @property
+    def without_effect(self) -> float:
+        """The value that changes nothing."""
+        return 0.0 if self.is_level else 1.0
+
+    def applied_to(self, values: dict[str, float], value: float) -> None:
+        """Change the ``values`` of a type (those that differ from `PARAMETERS`) in place."""
+        for name in self.parameters:
+            values[name] = value if self.is_level else value * values.get(name, PARAMETERS[name].value)
+
+
+def _factor(meaning: str, *parameters: str) -> Perturbation:
+    return Perturbation(parameters, meaning)
 
 
 PERTURBATIONS: dict[str, Perturbation] = {
-    "asns": Perturbation("asns_turnover_amol_per_min", "asparagine synthetase activity"),
-    "asns_inducible": Perturbation("asns_induction", "induction of ASNS by ATF4 (promoter methylation)"),
-    "got1": Perturbation("got1_amol_per_min", "cytosolic aspartate transaminase"),
-    "got2": Perturbation("got2_amol_per_min", "mitochondrial aspartate transaminase"),
-    "gls": Perturbation("glutaminase_amol_per_min", "glutaminase"),
-    "gs": Perturbation("glutamine_synthetase_amol_per_min", "glutamine synthetase"),
-    "gcn2": Perturbation("gcn2", "GCN2, the amino-acid response"),
-    "perk": Perturbation("perk", "PERK, the unfolded-protein response"),
-    "atf4": Perturbation("atf4", "ATF4 synthesis"),
-    "chop": Perturbation("death_signal_per_min", "CHOP, the death signal"),
-    "rag": Perturbation("rag", "Rag arm of mTORC1"),
-    "arf1": Perturbation("arf1", "Arf1 arm of mTORC1"),
-    "mtorc1": Perturbation("mtorc1", "mTORC1 activity"),
-    "etc": Perturbation("respiration", "respiration (electron transport chain)"),
-    "asn_antiport": Perturbation("antiport_per_min", "antiport of Asn against Ser/Arg/His"),
-    "slc1a3": Perturbation("aspartate_import_amol_per_min", "aspartate uptake"),
-    "asparagine_import": Perturbation("asparagine_import_amol_per_min", "asparagine uptake"),
-    "glutamine_import": Perturbation("glutamine_import_amol_per_min", "glutamine uptake"),
-    "contact_transfer": Perturbation("contact_transfer_pL_per_min", "asparagine handed to touching cells"),
+    "asns": _factor("asparagine synthetase activity", "asns_turnover_amol_per_min"),
+    "asns_inducible": _factor("induction of ASNS by ATF4", "asns_induction"),
+    "got": _factor("both aspartate transaminases", "got1_amol_per_min", "got2_amol_per_min"),
+    "got1": _factor("cytosolic aspartate transaminase", "got1_amol_per_min"),
+    "got2": _factor("mitochondrial aspartate transaminase", "got2_amol_per_min"),
+    "mdh": _factor("malate dehydrogenase: oxaloacetate for GOT2", "mdh"),
+    "gls": _factor("glutaminase", "glutaminase_amol_per_min"),
+    "gs": _factor("glutamine synthetase", "glutamine_synthetase_amol_per_min"),
+    "gcn2": _factor("GCN2, the amino-acid response", "gcn2"),
+    "perk": _factor("PERK, the unfolded-protein response", "perk"),
+    "atf4": _factor("ATF4 synthesis", "atf4"),
+    "chop": _factor("CHOP, the death signal", "death_signal_per_min"),
+    "rag": _factor("Rag arm of mTORC1", "rag"),
+    "arf1": _factor("Arf1 arm of mTORC1", "arf1"),
+    "mtorc1": _factor("mTORC1 activity", "mtorc1"),
+    "etc": _factor("respiration (electron transport chain)", "respiration"),
+    "asn_antiport": _factor("antiport of Asn against Ser/Arg/His", "antiport_per_min"),
+    "slc1a3": _factor("aspartate uptake", "aspartate_import_amol_per_min"),
+    "asparagine_import": _factor("asparagine uptake", "asparagine_import_amol_per_min"),
+    "glutamine_import": _factor("glutamine uptake", "glutamine_import_amol_per_min"),
+    "exchange_import": _factor("uptake of Ser/Arg/His without antiport", "exchange_import_per_min"),
+    "glucose_import": _factor("glucose uptake", "glucose_import_amol_per_min"),
+    "oxygen_import": _factor("oxygen uptake", "oxygen_import_amol_per_min"),
+    "contact_transfer": _factor("asparagine handed to touching cells", "contact_transfer_pL_per_min"),
+    "glutaminase_ratio": _factor("glutaminase side activity of the drug; of the whole scenario only"),
+    "rapamycin": Perturbation(("rapamycin",), "inhibition of S6K1 and partly of mTORC1", True, 1.0),
+    "tunicamycin": Perturbation(("tunicamycin",), "ER load by blocked N-glycosylation", True),
+    "cisplatin": Perturbation(("cisplatin",), "DNA adducts that raise the death signal", True),
+    "cytosolic_asparaginase": Perturbation(
+        ("cytosolic_asparaginase_uM_per_min",), "asparaginase in the cytosol, µM/min", True
+    ),
 }
 
-_DIVISORS = ("_km_", "_ki_", "half", "_time_min", "volume_pL", "protein_residues", "asns_copies_per_pL", "clearance")
-_AT_MOST_1 = ("adhesion", "division_asymmetry")
+_DIVISORS = (
+    "_km_", "_ki_", "half", "_time_min", "volume_pL", "protein_residues", "asns_copies_per_pL", "clearance",
+    "_length_min", "nucleotide_supply_full",
+)  # fmt: skip
+_AT_MOST_1 = ("adhesion", "division_asymmetry", "asns_methylated_fraction", "rapamycin")
 _RISING = (
     ("crowding_growth_full", "crowding_growth_zero"),
-    ("g1_end_biomass", "s_end_biomass", "g2_end_biomass"),
     ("necrosis_oxygen_low_mmHg", "necrosis_oxygen_high_mmHg"),
 )
 

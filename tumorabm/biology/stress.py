@@ -2,6 +2,7 @@
 
 import math
 
+from tumorabm.biology.glycosylation import sugar_supply
 from tumorabm.kernels import kernel
 
 LN2 = math.log(2.0)
@@ -51,10 +52,13 @@ def eif2a_phosphorylation(p, charged_trna, er_load):
 
 @kernel
 def er_stressors(p, oxygen_mmHg, glucose_uM):
-    """ER load that the surroundings cause at full translation: basal, tunicamycin, anoxia, lack of glucose."""
+    """ER load that the surroundings cause at full translation: basal, anoxia, and sequons left without a glycan.
+
+    Glycans lack where glucose, and so their sugars, lack (`glycosylation`), and where tunicamycin blocks them.
+    """
     anoxia = 1.0 / (1.0 + (oxygen_mmHg / p.er_anoxia_half_mmHg) ** 2)
-    hunger = 1.0 / (1.0 + (glucose_uM / p.er_glucose_half_uM) ** 2)
-    return p.er_load_basal + p.er_load_tunicamycin + p.er_load_anoxia * anoxia + p.er_load_glucose * hunger
+    without_sugar = p.er_load_glucose * (1.0 - sugar_supply(p, glucose_uM))
+    return p.er_load_basal + p.er_load_anoxia * anoxia + without_sugar + p.tunicamycin
 
 
 @kernel
@@ -81,9 +85,13 @@ def care_activity(atf4):
 
 
 @kernel
-def asns_mrna_rate(p, mrna, atf4, basal):
-    """ASNS mRNA through CARE, equal to ``basal`` at the ATF4 of an unstressed cell (.3)."""
-    made = basal * (1.0 + p.asns_induction * care_activity(atf4)) / (1.0 + p.asns_induction * care_activity(0.3))
+def asns_mrna_rate(p, mrna, atf4, basal, methylated):
+    """ASNS mRNA through CARE, equal to ``basal`` at the ATF4 of an unstressed cell (.3).
+
+    Where the promoter is ``methylated`` (1, else 0) it stays at ``basal``: methylation blocks induction [V].
+    """
+    induction = p.asns_induction * (1.0 - methylated)
+    made = basal * (1.0 + induction * care_activity(atf4)) / (1.0 + induction * care_activity(0.3))
     return (made - mrna) * LN2 / p.asns_mrna_half_life_min
 
 

@@ -1,7 +1,7 @@
 """Uptake: the greatest rate at which each cell takes up each substrate, for the fields to solve with diffusion."""
 
 from tumorabm.biology.asparagine import antiport_uM_per_min
-from tumorabm.biology.energy import energy_state, respiration
+from tumorabm.biology.energy import energy_of_cell, respiration
 from tumorabm.biology.glutamine import synthetase_capacity
 from tumorabm.biology.states import (
     ASN,
@@ -10,6 +10,7 @@ from tumorabm.biology.states import (
     GLN,
     GLU,
     MITOSIS,
+    MTORC1,
     UP_AMMONIA,
     UP_ASN,
     UP_ASP,
@@ -18,6 +19,8 @@ from tumorabm.biology.states import (
     UP_GLUCOSE,
     UP_OXYGEN,
 )
+from tumorabm.biology.thermogenesis import thermogenic_program
+from tumorabm.biology.urea import urea_capacity
 from tumorabm.kernels import kernel
 
 MMHG_PER_MM = 1000.0 / 1.3
@@ -49,19 +52,19 @@ def uptake_capacities(start, stop, table, cell_type, phase, voxel, states, outsi
         where = voxel[row]
         biomass = states[row, BIOMASS]
         volume_pL = p.volume_pL * biomass
-        energy = energy_state(
-            p, respiration(p, outside.oxygen_mM[where] * MMHG_PER_MM), outside.glucose_mM[where] * 1000.0
-        )
+        respiring = respiration(p, outside.oxygen_mM[where] * MMHG_PER_MM)
+        energy = energy_of_cell(p, states[row], respiring, outside.glucose_mM[where] * 1000.0)
+        burning = biomass * thermogenic_program(p, states[row, MTORC1])
         antiport = antiport_uM_per_min(p, states[row, ASN] / volume_pL, outside.exchange_mM[where] * 1000.0)
         exchange_per_min = p.exchange_import_per_min + p.exchange_antiport_gain_per_min * antiport / (
             p.exchange_antiport_half_uM_per_min + antiport
         )
-        capacities[row, UP_OXYGEN] = p.oxygen_import_amol_per_min * p.respiration * biomass
-        capacities[row, UP_GLUCOSE] = p.glucose_import_amol_per_min * biomass
+        capacities[row, UP_OXYGEN] = p.oxygen_import_amol_per_min * p.respiration * burning
+        capacities[row, UP_GLUCOSE] = p.glucose_import_amol_per_min * burning
         capacities[row, UP_ASN] = p.asparagine_import_amol_per_min * biomass
         capacities[row, UP_GLN] = p.glutamine_import_amol_per_min * biomass
         capacities[row, UP_ASP] = p.aspartate_import_amol_per_min * biomass
-        capacities[row, UP_AMMONIA] = synthetase_capacity(
+        capacities[row, UP_AMMONIA] = urea_capacity(p, energy, biomass) + synthetase_capacity(
             p, states[row, GLU] / volume_pL, states[row, GLN] / volume_pL, energy, biomass
         )
         capacities[row, UP_EXCHANGE] = exchange_per_min * EXCHANGE_UM_PER_INDEX * volume_pL

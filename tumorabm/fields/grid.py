@@ -69,11 +69,11 @@ class Grid:
         return cls(tuple(reversed(counts + [1] * (3 - len(counts)))), voxel_um, thickness_um)
 
     @classmethod
-    def well_mixed(cls, volume_um3: float) -> Grid:
-        """Return a single voxel of ``volume_um3``, for a compartment without gradients."""
+    def well_mixed(cls, volume_um3: float, wells: int = 1) -> Grid:
+        """Return a row of voxels of ``volume_um3`` each, for compartments without gradients (and without diffusion)."""
         if not (math.isfinite(volume_um3) and volume_um3 > 0):
             raise ValueError(f"volume_um3: expected a positive volume in µm³, got {volume_um3}")
-        return cls((1, 1, 1), volume_um3 ** (1 / 3))
+        return cls((1, 1, wells), volume_um3 ** (1 / 3))
 
     @property
     def voxel_volume_um3(self) -> float:

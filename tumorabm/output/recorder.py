@@ -22,6 +22,7 @@ from tumorabm.output.run_folder import OutputError, RunFolder, reason, require_s
 from tumorabm.output.zarr_store import FieldStore
 
 _EVENTS_HELD = 100_000
+CELLS_PER_ROW_GROUP = 100_000
 _MIN_PER_H = 60.0
 
 
@@ -104,8 +105,7 @@ class Recorder:
             # a copy, because the account is balanced only by observing: flows go on in every step, pools do not
             self._ledger = copy.deepcopy({"time_h": self._model.time_h, **self._model.ledger.report()})
         if self._is_due("cells", everything):
-            n = self._model.population.size
-            self._cells.append({"time_h": np.full(n, self._model.time_h), **self._model.cell_columns()})
+            self._append_cells()
             self._folder.last_table_h = self._model.time_h
         if self._is_due("fields", everything):
             concentrations = {name: field.concentration_mM for name, field in self._model.fields.items()}
@@ -161,6 +161,13 @@ class Recorder:
         if failed:
             raise OutputError(f"{finished} (what could be kept is in {path})")
         return path
+
+    def _append_cells(self) -> None:
+        """Write all cells, a part at a time: the whole table would need more memory than a step of the model."""
+        n = self._model.population.size
+        for start in range(0, max(n, 1), CELLS_PER_ROW_GROUP):
+            part = self._model.cell_columns(slice(start, start + CELLS_PER_ROW_GROUP))
+            self._cells.append({"time_h": np.full(len(part["uid"]), self._model.time_h), **part})
 
     def _is_due(self, part: str, everything: bool) -> bool:
         tick = self._model.tick

@@ -207,4 +207,7 @@ def _field_to_show(store: Path) -> tuple[str, np.ndarray, str]:
 def _last_cells(path: Path) -> pd.DataFrame:
     with pq.ParquetFile(path) as file:
         names = ["type", "phase", "x_um", "y_um", "z_um", "radius_um"]
-        return file.read_row_group(file.num_row_groups - 1, columns=names).to_pandas()
+        last_h = file.read_row_group(file.num_row_groups - 1, columns=["time_h"])["time_h"]
+        if len(last_h) == 0:  # nobody is left
+            return file.read_row_group(file.num_row_groups - 1, columns=names).to_pandas()
+    return pq.read_table(path, columns=names, filters=[("time_h", "==", last_h[0].as_py())]).to_pandas()

@@ -33,17 +33,34 @@ class Plasma:
         The enzyme, what it splits and what it makes are all there or none is.
     pharmacology
         The scenario's section: ``doses``, ``plasma``.
+    background_formulation
+        Name of the formulation whose constants hold for enzyme that no dose brought.
     step_min
         Length of a step; a dose is given at the step nearest to its time.
+
+    Attributes
+    ----------
+    concentrations
+        By field, mM; of the enzyme in IU/mL.
+    glutaminase_factor
+        Factor on the glutaminase side activity of all formulations.
     """
 
-    def __init__(self, normal_mM: Mapping[str, float], pharmacology: Any, step_min: float) -> None:
+    def __init__(
+        self,
+        normal_mM: Mapping[str, float],
+        pharmacology: Any,
+        step_min: float,
+        background_formulation: str = "native_e_coli",
+    ) -> None:
         settings = pharmacology.plasma
         self.step_min = step_min
         self.concentrations: dict[str, float] = dict(normal_mM)
         self._doses: dict[int, list[Any]] = {}
         for dose in pharmacology.doses:
             self._doses.setdefault(round(dose.day * 1440.0 / step_min), []).append(dose)
+        self.glutaminase_factor = 1.0
+        self._background = FORMULATIONS[background_formulation]
         self._background_iu_per_mL = normal_mM.get("asparaginase", 0.0)
         self._activity_iu_per_mL: dict[tuple[str, str], float] = {}
         self._depot_iu_per_mL: dict[tuple[str, str], float] = {}
@@ -75,18 +92,18 @@ class Plasma:
     def enzyme_constants(self) -> tuple[float, float, float]:
         """Return Km of Asn and Gln (mM) and the glutaminase ratio, weighted by the activity of each formulation.
 
-        The scenario's background counts as native enzyme.
+        Without any dose they are those of the background.
         """
-        weights = {FORMULATIONS["native_e_coli"]: self._background_iu_per_mL}
+        weights = {self._background: self._background_iu_per_mL}
         for (name, _), activity in self._activity_iu_per_mL.items():
             weights[FORMULATIONS[name]] = weights.get(FORMULATIONS[name], 0.0) + activity
         total = sum(weights.values())
         if total == 0.0:
-            weights, total = {FORMULATIONS["native_e_coli"]: 1.0}, 1.0
+            weights, total = {self._background: 1.0}, 1.0
         return (
             sum(w * f.asparagine_km_uM for f, w in weights.items()) / (1000.0 * total),
             sum(w * f.glutamine_km_uM for f, w in weights.items()) / (1000.0 * total),
-            sum(w * f.glutaminase_ratio for f, w in weights.items()) / total,
+            self.glutaminase_factor * sum(w * f.glutaminase_ratio for f, w in weights.items()) / total,
         )
 
     def doses_at(self, tick: int) -> Sequence[Any]:

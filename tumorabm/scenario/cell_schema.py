@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tumorabm.biology.cell_types import CELL_TYPES, CLOCK_CELL_PARAMETERS
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS, order_problem, parameter_problem
-from tumorabm.scenario.base import NotNegative, Point, Points, Positive, Section
+from tumorabm.cell_types import CELL_TYPES, CLOCK_CELL_PARAMETERS
+from tumorabm.scenario.base import FromList, NotNegative, Point, Points, Positive, Section
 from tumorabm.scenario.clock_schema import Clock
 from tumorabm.scenario.messages import Problem, refuse, unknown_name
 
@@ -20,14 +20,48 @@ CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 Perturbations = Annotated[
     dict[str, NotNegative], Field(json_schema_extra={"propertyNames": {"enum": list(PERTURBATIONS)}})
 ]
+GROUP_PERTURBATIONS = tuple(name for name, lever in PERTURBATIONS.items() if lever.parameters)
+"""Those that can differ between groups; the others change the drug, which all cells share."""
 RateTable = dict[str, NotNegative]
 """Rates by field."""
 
 
-def check_perturbations(perturbations: Perturbations) -> Perturbations:
-    """Refuse names that are no perturbation."""
-    refuse(_unknown_names(perturbations, PERTURBATIONS, "perturbation"))
+class PerturbationChange(Section):
+    """A perturbation that takes another value from some time on."""
+
+    perturbation: str = Field(description="its name", json_schema_extra={"enum": list(PERTURBATIONS)})
+    at_h: NotNegative = Field(description="h; from then on, at the nearest step")
+    value: NotNegative = Field(description="factor, or level; before, that of [perturbations] or without effect")
+
+
+Schedule = Annotated[tuple[PerturbationChange, ...], FromList]
+
+
+def check_perturbations(perturbations: Perturbations, names: Iterable[str] = tuple(PERTURBATIONS)) -> Perturbations:
+    """Refuse names that are no perturbation, and values that it cannot take."""
+    refuse(_perturbation_problems((((name,), (name,), name, value) for name, value in perturbations.items()), names))
     return perturbations
+
+
+def check_schedule(schedule: Schedule, names: Iterable[str] = tuple(PERTURBATIONS)) -> Schedule:
+    """Refuse changes of what is no perturbation, and values that it cannot take."""
+    rows = (
+        ((index, "perturbation"), (index, "value"), change.perturbation, change.value)
+        for index, change in enumerate(schedule)
+    )
+    refuse(_perturbation_problems(rows, names))
+    return schedule
+
+
+def _perturbation_problems(rows: Iterable[tuple[tuple, tuple, str, float]], names: Iterable[str]) -> Iterator[Problem]:
+    """Problems of (key of the name, key of the value, name, value) rows."""
+    for name_key, value_key, name, value in rows:
+        if name not in PERTURBATIONS:
+            yield Problem(name_key, unknown_name("perturbation", name, names))
+        elif name not in names:
+            yield Problem(name_key, "expected among the scenario's [perturbations]: it changes the drug, not a cell")
+        elif value > PERTURBATIONS[name].highest:
+            yield Problem(value_key, f"expected a number from 0 to {PERTURBATIONS[name].highest:g}")
 
 
 def _unknown_names(given: Iterable[str], valid: Iterable[str], what: str) -> Iterable[Problem]:
@@ -73,6 +107,9 @@ class CellGroup(Section):
     )
     positions_um: Points | None = Field(None, description="µm; one [x, y] or [x, y, z] for each cell; or give count")
     placement: Placement = Field(Placement(), description="where counted cells start")
+    wells: Annotated[tuple[Annotated[int, Field(ge=0)], ...], FromList] | None = Field(
+        None, description="wells, from 0, in each of which count cells start; absent: in all; well-mixed domains only"
+    )
     asns_relative: Positive | None = Field(
         None, description="median basal ASNS relative to solid tumours; absent: the type's"
     )
@@ -91,6 +128,7 @@ class CellGroup(Section):
         {}, description="factors on enzymes, kinases and transporters of this group; 0 is a knock-out"
     )
 
+    perturbation_schedule: Schedule = Field((), description="perturbations of this group that change with time")
     clock: Clock | None = Field(
         None, description=f"cycle and volume; of {', '.join(_CLOCK_TYPES)} only, which have defaults where it is absent"
     )
@@ -146,7 +184,15 @@ class CellGroup(Section):
             refuse([Problem(("parameters", broken[0]), broken[1])])
         return self
 
-    _perturbations_exist = field_validator("perturbations")(check_perturbations)
+    @field_validator("perturbations")
+    @classmethod
+    def _perturbations_exist(cls, perturbations: Perturbations) -> Perturbations:
+        return check_perturbations(perturbations, GROUP_PERTURBATIONS)
+
+    @field_validator("perturbation_schedule")
+    @classmethod
+    def _scheduled_exist(cls, schedule: Schedule) -> Schedule:
+        return check_schedule(schedule, GROUP_PERTURBATIONS)
 
     @model_validator(mode="after")
     def _metabolism_or_clock(self) -> CellGroup:
@@ -159,8 +205,8 @@ class CellGroup(Section):
             if self.clock is not None:
                 yield Problem(("clock",), f"expected none, because a metabolism drives a {self.type}, not a clock")
             return
-        for key in (*_OWN_KEYS, "perturbations"):
-            if getattr(self, key) not in (None, {}):
+        for key in (*_OWN_KEYS, "perturbations", "perturbation_schedule"):
+            if getattr(self, key) not in (None, {}, ()):
                 yield Problem((key,), f"expected none, because a {self.type} has no metabolism")
         for name in self.parameters:
             if name not in CLOCK_CELL_PARAMETERS:

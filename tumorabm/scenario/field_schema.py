@@ -201,6 +201,9 @@ class EnzymeField(FieldEntry):
     engine_unit: ClassVar[str] = "IU/mL"
 
     plasma_iu_per_mL: NotNegative = Field(description="IU/mL; activity in plasma before any dose")
+    formulation: Literal["native_e_coli", "pegaspargase", "erwinia", "calaspargase"] = Field(
+        "native_e_coli", description="kinetics of the activity that no dose brought"
+    )
     initial_iu_per_mL: NotNegative | None = Field(None, description=f"IU/mL; activity {_INITIAL}")
     faces: Annotated[tuple[EnzymeFace, ...], FromList] = Field((), description=_FACES)
 

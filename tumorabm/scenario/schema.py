@@ -11,7 +11,14 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from tumorabm.biology.parameters import UPTAKE_KM_UM
 from tumorabm.biology.states import UPTAKES
 from tumorabm.scenario.base import FromList, NotNegative, Point, Points, Positive, Section
-from tumorabm.scenario.cell_schema import CellGroup, CellName, Perturbations, check_perturbations
+from tumorabm.scenario.cell_schema import (
+    CellGroup,
+    CellName,
+    Perturbations,
+    Schedule,
+    check_perturbations,
+    check_schedule,
+)
 from tumorabm.scenario.field_schema import BUILT_IN_FIELDS, REACTING_FIELDS, FieldSettings, FieldTable
 from tumorabm.scenario.messages import Problem, refuse, unknown_name
 from tumorabm.scenario.toml_text import toml_document
@@ -94,15 +101,26 @@ class SpatialDomain(Section):
 
 
 class WellMixedDomain(Section):
-    """A well or flask without gradients."""
+    """Wells or flasks without gradients: each a compartment of its own."""
 
-    mode: Literal["well_mixed"] = Field(description="one compartment without gradients")
-    volume_uL: Positive = Field(description="µL; volume of medium")
+    mode: Literal["well_mixed"] = Field(description="compartments without gradients")
+    volume_uL: Positive = Field(description="µL; volume of medium in each well")
+    wells: int = Field(1, ge=1, le=100_000, description="number of wells, which exchange nothing with one another")
+    gas_exchange_per_min: NotNegative = Field(
+        0.0, description="1/min; exchange of oxygen with air that holds fields.oxygen.plasma_mmHg; 0: sealed"
+    )
+    perfusion_per_min: NotNegative = Field(
+        0.0, description="1/min; exchange of all fields with plasma: a piece of tissue in place of a well"
+    )
 
     @property
     def volume_um3(self) -> float:
-        """Volume in µm³."""
+        """Volume of a well in µm³."""
         return self.volume_uL * UM3_PER_UL
+
+    def exchange_per_min(self, field: str) -> float:
+        """Return the exchange of a field with what surrounds the wells, 1/min."""
+        return self.perfusion_per_min + (self.gas_exchange_per_min if field == "oxygen" else 0.0)
 
 
 class TimeStep(Section):
@@ -221,6 +239,7 @@ class Scenario(Section):
     perturbations: Perturbations = Field(
         {}, description="factors on enzymes, kinases and transporters of all cells; 0 is a knock-out"
     )
+    perturbation_schedule: Schedule = Field((), description="perturbations of all cells that change with time")
     mechanics: Mechanics = Field(Mechanics(), description="forces between cells")
     pharmacology: Pharmacology = Field(Pharmacology(), description="drugs and plasma")
     output: Output = Field(Output(), description="how often results are recorded")
@@ -269,7 +288,15 @@ class Scenario(Section):
             refuse(problem for name, group in cells.items() for problem in _misfit_rates(name, group, fields))
         return cells
 
-    _perturbations_exist = field_validator("perturbations")(check_perturbations)
+    @field_validator("perturbations")
+    @classmethod
+    def _perturbations_exist(cls, perturbations: Perturbations) -> Perturbations:
+        return check_perturbations(perturbations)
+
+    @field_validator("perturbation_schedule")
+    @classmethod
+    def _scheduled_exist(cls, schedule: Schedule) -> Schedule:
+        return check_schedule(schedule)
 
     @field_validator("pharmacology")
     @classmethod
@@ -406,7 +433,12 @@ def _misfit_vessels(vessels: Vessels, domain: SpatialDomain | WellMixedDomain | 
 
 def _misfit_group(name: str, group: CellGroup, domain: SpatialDomain | WellMixedDomain | None) -> Iterator[Problem]:
     shape, center = group.placement.shape, group.placement.center_um
+    if group.wells is not None and domain and not isinstance(domain, WellMixedDomain):
+        yield Problem((name, "wells"), "expected none, because the domain is not well mixed")
     if isinstance(domain, WellMixedDomain):
+        for index, well in enumerate(group.wells or ()):
+            if well >= domain.wells:
+                yield Problem((name, "wells", index), f"expected a well from 0 to {domain.wells - 1}")
         if group.positions_um is not None:
             yield Problem((name, "positions_um"), "expected a count, because the domain is well mixed")
         if shape != "uniform":
@@ -453,10 +485,11 @@ def _no_rate(field: str, valid: tuple[str, ...], metabolic: bool) -> str:
 def _misfit_doses(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator[Problem]:
     if not doses:
         return
-    if isinstance(valid.get("domain"), WellMixedDomain):
-        yield Problem(
-            ("doses",), "expected none in a well-mixed domain; set fields.asparaginase.initial_iu_per_mL instead"
-        )
+    domain = valid.get("domain")
+    if isinstance(domain, WellMixedDomain):
+        if domain.perfusion_per_min == 0.0:
+            expected = "expected none in wells without perfusion; set fields.asparaginase.initial_iu_per_mL instead"
+            yield Problem(("doses",), expected)
     elif "vessels" in valid and not valid["vessels"]:
         yield Problem(("doses",), "no vessels carry the doses; expected a section [vessels], or doses = []")
     hours, time = valid.get("hours"), valid.get("time")
