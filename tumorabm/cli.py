@@ -8,12 +8,26 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from tumorabm.console import (
+    FAILED,
+    INTERRUPTED,
+    UserError,
+    cannot_write,
+    clear_messages,
+    complain,
+    console,
+    print_table,
+    require_threads,
+    say,
+    shown,
+    words,
+    writable,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,11 +36,7 @@ if TYPE_CHECKING:
     from tumorabm.output import Recorder
     from tumorabm.output.run_folder import RunFolder
 
-USER_ERROR = 2
-INTERRUPTED = 130
-FAILED = 1
 _PLAIN_LINES = 10
-_MAX_WIDTH = 160  # of tables that are not shown in a terminal
 
 app = typer.Typer(
     help="Agent-based simulation of asparagine metabolism in the tumour microenvironment.",
@@ -77,14 +87,14 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace the folder --out where it exists.")] = False,
 ) -> None:
     """Run a scenario and write its run folder."""
-    with _Interruption() as interruption, _clear_messages():
+    with _Interruption() as interruption, clear_messages():
         from tumorabm.output.run_folder import RunFolder
         from tumorabm.scenario import load_scenario
 
         overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
         loaded = load_scenario(scenario, overrides)
         n_steps = None if hours is None else _whole_steps(hours, loaded.time)
-        _require_threads([] if threads is None else [threads])
+        require_threads([] if threads is None else [threads])
         if hours is not None and hours > loaded.hours:
             loaded = load_scenario(scenario, [*overrides, f"hours={hours!r}"])
         folder = RunFolder(loaded.name, loaded.seed, out=out, force=force)
@@ -92,21 +102,21 @@ def run(
             path, rows = _simulate(loaded, folder, n_steps, threads, quiet, interruption)
         except KeyboardInterrupt:
             where = (
-                f"what was recorded so far is in {_shown(folder.published)}"
+                f"what was recorded so far is in {shown(folder.published)}"
                 if folder.published
                 else "nothing was recorded"
             )
-            _complain(f"interrupted; {where}")
+            complain(f"interrupted; {where}")
             raise typer.Exit(INTERRUPTED) from None
         except (FloatingPointError, MemoryError) as error:
             if isinstance(error, MemoryError) and not folder.published:
                 raise  # too large from the start: the user's to mend
-            _complain(f"the run failed: {_words(error)}{_kept(folder)}")
+            complain(f"the run failed: {words(error)}{_kept(folder)}")
             raise typer.Exit(FAILED) from None
         finally:
             folder.discard()
     if quiet:
-        print(_shown(path))
+        print(shown(path))
     else:
         _print_result(loaded, rows, path)
 
@@ -131,7 +141,7 @@ def parameters(
     cell_types: Annotated[bool, typer.Option("--cell-types", help="Print the cell types instead.")] = False,
 ) -> None:
     """Print the table of the cell's parameters: value, unit, range, source."""
-    with _clear_messages():
+    with clear_messages():
         from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
         from tumorabm.cell_types import CELL_TYPES
 
@@ -141,13 +151,13 @@ def parameters(
                 (name, kinds[lever.is_level], ", ".join(lever.parameters), lever.meaning)
                 for name, lever in PERTURBATIONS.items()
             ]
-            _print_table(("name", "value", "parameters", "meaning"), rows)
+            print_table(("name", "value", "parameters", "meaning"), rows)
             return
         if cell_types:
-            _print_table(("name", "meaning"), [(name, preset.meaning) for name, preset in CELL_TYPES.items()])
+            print_table(("name", "meaning"), [(name, preset.meaning) for name, preset in CELL_TYPES.items()])
             return
         table = PARAMETERS if cell_type is None else _cell_type(cell_type).table
-        _print_table(
+        print_table(
             ("name", "value", "unit", "range", "tag", "meaning", "source"),
             [
                 (name, f"{row.value:g}", row.unit, f"{row.low:g} to {row.high:g}", row.tag, row.meaning, row.source)
@@ -172,26 +182,26 @@ def bench(
     ] = None,
 ) -> None:
     """Measure speed, memory, start-up and accuracy of this checkout on this machine."""
-    with _clear_messages():
+    with clear_messages():
         from tumorabm.bench.report import print_report, write_json
         from tumorabm.bench.suite import run_suite
 
-        cases, counts = _bench_cases(sizes, quick), _require_threads(threads or [1, 2])
-        target = None if json_file is None else _writable(Path(json_file), "--json")
+        cases, counts = _bench_cases(sizes, quick), require_threads(threads or [1, 2])
+        target = None if json_file is None else writable(Path(json_file), "--json")
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            results = run_suite(cases, counts, cold_start=not quick, tell=_say)
+            results = run_suite(cases, counts, cold_start=not quick, tell=say)
         except KeyboardInterrupt:
-            _complain("interrupted; nothing was written")
+            complain("interrupted; nothing was written")
             raise typer.Exit(INTERRUPTED) from None
         finally:
             signal.signal(signal.SIGTERM, before)
-        print_report(results, _console())
+        print_report(results, console())
         if target is not None:
             try:
                 write_json(results, target)
             except OSError as error:
-                raise _cannot_write(target, "--json", error) from error
+                raise cannot_write(target, "--json", error) from error
     if results.failures:
         raise typer.Exit(FAILED)
 
@@ -239,7 +249,7 @@ class _Progress:
 
         self._n_steps = n_steps
         self._step_h = step_min / 60.0
-        self._console = console
+        self.console = console
         self._step = -1
         self._timed_from_s = 0.0
         columns = (BarColumn(30), TextColumn("{task.description}", markup=False))
@@ -264,7 +274,7 @@ class _Progress:
         if self._bar:
             self._bar.update(self._task, completed=self._step, description=self._text(row))
         elif is_tenth and self._step > 0:
-            self._console.print(self._text(row), soft_wrap=True)
+            self.console.print(self._text(row), soft_wrap=True)
 
     def _text(self, row: dict[str, float]) -> str:
         cells = ", ".join(f"{name} {row['live_' + name]:.0f}" for name in _types(row))
@@ -323,37 +333,13 @@ def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
         table.add_column(heading, justify="right")
     for name in _types(rows[-1]):
         table.add_row(name, *(f"{row['live_' + name]:.0f}" for row in moments.values()))
-    _console().print(table)
+    console().print(table)
     wall_s = json.loads((path / "run.json").read_text(encoding="utf-8"))["wall_s"]
     if "plasma_asparagine_uM" in rows[0]:
         print(f"plasma asparagine, lowest: {min(row['plasma_asparagine_uM'] for row in rows):.3g} µM")
     print(f"nitrogen ledger, largest relative error: {max(row['ledger_relative_error'] for row in rows):.1e}")
     print(f"simulated {rows[-1]['time_h']:g} h in {wall_s:.1f} s")
-    print(f"run folder: {_shown(path)}")
-
-
-class _UserError(Exception):
-    """Something that the user can mend; the text is the message."""
-
-
-@contextmanager
-def _clear_messages() -> Iterator[None]:
-    """Turn what the user can mend into one message and exit code 2."""
-    from tumorabm.output.run_folder import OutputError
-    from tumorabm.scenario import ScenarioError
-
-    try:
-        yield
-    except (ScenarioError, OutputError, _UserError) as error:
-        _complain(str(error))
-        raise typer.Exit(USER_ERROR) from None
-    except MemoryError as error:
-        _complain(f"{_words(error)}; expected fewer voxels or cells")
-        raise typer.Exit(USER_ERROR) from None
-
-
-def _words(error: Exception) -> str:
-    return str(error) or "the scenario needs more memory than there is"  # Python's own MemoryError says nothing
+    print(f"run folder: {shown(path)}")
 
 
 def _kept(folder: RunFolder) -> str:
@@ -362,12 +348,12 @@ def _kept(folder: RunFolder) -> str:
 
     if folder.published is None:
         return ""
-    return f"; what was recorded so far is in {_shown(folder.published)}{last_table(folder)}"
+    return f"; what was recorded so far is in {shown(folder.published)}{last_table(folder)}"
 
 
 def _whole_steps(hours: float, time_step) -> int:
     if not (math.isfinite(hours) and time_step.whole_steps(hours)):
-        raise _UserError(f"--hours {hours:g}: expected a positive whole number of steps of {time_step.step_min:g} min")
+        raise UserError(f"--hours {hours:g}: expected a positive whole number of steps of {time_step.step_min:g} min")
     return round(hours * 60.0 / time_step.step_min)
 
 
@@ -379,39 +365,8 @@ def _bench_cases(sizes: list[str] | None, quick: bool) -> list[Case]:
     names = sizes or (QUICK_CASES if quick else CASES)
     for name in names:
         if name not in CASES:
-            raise _UserError(f"--sizes {name}: {unknown_name('size', name, CASES)}")
+            raise UserError(f"--sizes {name}: {unknown_name('size', name, CASES)}")
     return [CASES[name].shortened() if quick else CASES[name] for name in names]
-
-
-def _require_threads(counts: list[int]) -> list[int]:
-    """Return the numbers of threads, or refuse one that cannot be used."""
-    from tumorabm.threads import Threads
-
-    for count in counts:
-        try:
-            Threads(count)
-        except ValueError as error:
-            raise _UserError(f"--{error}") from error
-    return counts
-
-
-def _writable(path: Path, option: str) -> Path:
-    """Return ``path`` if a file can be written there, or refuse it before time is spent."""
-    import tempfile
-
-    if path.is_dir():
-        raise _UserError(f"{option} {path} is a folder, expected the name of a file")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            return path
-    except OSError as error:
-        raise _cannot_write(path, option, error) from error
-
-
-def _cannot_write(path: Path, option: str, error: OSError) -> _UserError:
-    from tumorabm.output.run_folder import reason
-
-    return _UserError(f"{option} {path}: cannot be written: {reason(error)}")
 
 
 def _cell_type(name: str):
@@ -420,39 +375,9 @@ def _cell_type(name: str):
     from tumorabm.scenario.messages import unknown_name
 
     if name not in CELL_TYPES:
-        raise _UserError(f"--cell-type {name}: {unknown_name('cell type', name, CELL_TYPES)}")
+        raise UserError(f"--cell-type {name}: {unknown_name('cell type', name, CELL_TYPES)}")
     return CELL_TYPES[name]
-
-
-def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.table import Table
-
-    table = Table(show_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    _console().print(table)
 
 
 def _types(row: dict[str, float]) -> list[str]:
     return [name.removeprefix("live_") for name in row if name.startswith("live_")]
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
-
-
-def _complain(message: str) -> None:
-    print(f"tumorabm: {message}", file=sys.stderr)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console(markup=False, highlight=False)
-    return console if console.is_terminal else Console(markup=False, highlight=False, width=_MAX_WIDTH)

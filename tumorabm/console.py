@@ -1,0 +1,111 @@
+"""What the commands share: clear messages, exit codes, tables, and files that may be written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+USER_ERROR = 2
+INTERRUPTED = 130
+FAILED = 1
+MAX_WIDTH = 160  # of tables that are not shown in a terminal
+
+
+class UserError(Exception):
+    """Something that the user can mend; the text is the message."""
+
+
+@contextmanager
+def clear_messages() -> Iterator[None]:
+    """Turn what the user can mend into one message and exit code 2."""
+    from tumorabm.output.run_folder import OutputError
+    from tumorabm.scenario import ScenarioError
+
+    try:
+        yield
+    except (ScenarioError, OutputError, UserError) as error:
+        complain(str(error))
+        raise typer.Exit(USER_ERROR) from None
+    except MemoryError as error:
+        complain(f"{words(error)}; expected fewer voxels or cells")
+        raise typer.Exit(USER_ERROR) from None
+
+
+def words(error: Exception) -> str:
+    """Return what an error says; Python's own MemoryError says nothing."""
+    return str(error) or "the scenario needs more memory than there is"
+
+
+def require_threads(counts: list[int]) -> list[int]:
+    """Return the numbers of threads, or refuse one that cannot be used."""
+    from tumorabm.threads import Threads
+
+    for count in counts:
+        try:
+            Threads(count)
+        except ValueError as error:
+            raise UserError(f"--{error}") from error
+    return counts
+
+
+def writable(path: Path, option: str) -> Path:
+    """Return ``path`` if a file can be written there, or refuse it before time is spent."""
+    import tempfile
+
+    if path.is_dir():
+        raise UserError(f"{option} {path} is a folder, expected the name of a file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise cannot_write(path, option, error) from error
+
+
+def cannot_write(path: Path, option: str, error: OSError) -> UserError:
+    """Return the message that ``path``, given by ``option``, cannot be written."""
+    from tumorabm.output.run_folder import reason
+
+    return UserError(f"{option} {path}: cannot be written: {reason(error)}")
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: as wide as the terminal, else 160 characters."""
+    from rich.table import Table
+
+    table = Table(show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be from here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def say(what: str) -> None:
+    """Tell on the error stream how far something is."""
+    print(what, file=sys.stderr, flush=True)
+
+
+def complain(message: str) -> None:
+    """Print a message of the program on the error stream."""
+    print(f"tumorabm: {message}", file=sys.stderr)
+
+
+def console() -> Console:
+    """Return where tables are printed."""
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, highlight=False, width=MAX_WIDTH)
