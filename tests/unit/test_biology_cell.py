@@ -165,7 +165,7 @@ def twin_rates(y, t_min, table, which, e):
     load += p.er_load_anoxia / (1.0 + (e[OXYGEN_MMHG] / p.er_anoxia_half_mmHg) ** 2)
     load += p.er_load_glucose / (1.0 + (e[GLUCOSE_UM] / p.er_glucose_half_uM) ** 2)
     dy[5] = (load * (0.25 + 0.75 * t) - y[5]) / p.er_time_min
-    made = p.atf4 * (0.3 + 12.0 * eif2a**2 / (eif2a**2 + 0.12)) * (0.4 + 0.6 * min(1.0, k / 0.9))
+    made = p.atf4 * (0.3 + 12.0 * eif2a**2 / (eif2a**2 + 0.12)) * (0.4 + 0.6 * min(1.0, k * (1.0 - p.rapamycin) / 0.9))
     dy[6] = (made - atf4) * math.log(2.0) / p.atf4_half_life_min
     care, care_unstressed = atf4**2 / (atf4**2 + 9.0), 0.09 / 9.09
     induced = (1.0 + p.asns_induction * care) / (1.0 + p.asns_induction * care_unstressed)

@@ -16,6 +16,7 @@ from tumorabm.biology import states as s
 from tumorabm.model import TumorModel
 from tumorabm.observables import cell_columns
 from tumorabm.scenario import Scenario, scenario_from_dict
+from tumorabm.scenario.units import oxygen_mmHg_to_mM
 
 GAS_EXCHANGE_PER_MIN = 0.04
 """Oxygen through 3.1 mm of medium, 100 µL on 0.32 cm²: pi² D/4h² with D 1.6e5 µm²/min in water [D]."""
@@ -120,6 +121,12 @@ class Wells:
                 self.set_field(name, np.asarray(medium_uM.get(name, 0.0)) / scale, wells)
         for pending in self.model.environment.pending_amol.values():
             pending[wells] = 0.0
+
+    def set_gas(self, oxygen_mmHg: float) -> None:
+        """Put the wells under gas with this oxygen; the medium takes it on at once."""
+        oxygen_mM = oxygen_mmHg_to_mM(oxygen_mmHg)
+        self.model.plasma.concentrations["oxygen"] = oxygen_mM
+        self.set_field("oxygen", oxygen_mM)
 
     def set_field(self, name: str, values: np.ndarray | float, wells: np.ndarray | slice = slice(None)) -> None:
         """Set the concentration of a field, mM (asparaginase: IU/mL), in some wells."""

@@ -37,7 +37,7 @@ from tumorabm.biology.growth import (
     translation_level,
 )
 from tumorabm.biology.motility import emt_state
-from tumorabm.biology.mtorc1 import mtorc1_rate
+from tumorabm.biology.mtorc1 import mtorc1_rate, s6k1_phosphorylation
 from tumorabm.biology.parameters import UPTAKE_KM_UM
 from tumorabm.biology.stress import (
     LN2,
@@ -166,7 +166,7 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
         e.exchange - use * x,
         use,
         er_load_rate(p, er_load, e.stressors, level),
-        atf4_rate(p, atf4, p_eif2a, mtorc1),
+        atf4_rate(p, atf4, p_eif2a, s6k1_phosphorylation(p, mtorc1)),
         asns_mrna_rate(p, mrna, atf4, e.basal_asns, e.methylated),
         asns_protein_rate(p, copies, mrna, charged, volume),
         mtorc1_rate(p, mtorc1, N, Q, X, p_eif2a, gate, e.energy),

@@ -273,7 +273,13 @@ PARAMETERS: dict[str, Parameter] = {
         0.22, "1", 0.15, 0.3, "A", _TUNED + " (F7)", "uncharged tRNA above which CHOP rises"
     ),
     "death_signal_per_min": Parameter(
-        3e-3, "1/min", 1e-3, 1e-2, "A", _TUNED + " (F7)", "rise of the death signal (CHOP)"
+        3.2e-3,
+        "1/min",
+        1e-3,
+        1e-2,
+        "A",
+        _TUNED + " (F7); 3.0e-3 in constant medium, raised for cells that feed their medium",
+        "rise of the death signal (CHOP)",
     ),
     "death_signal_time_min": Parameter(1200, "min", 600, 2400, "A", _TUNED, "time constant of the death signal"),
     "death_signal_half4": Parameter(0.41, "1", 0.1, 1, "A", _TUNED, "4th power of the death signal at half killing"),

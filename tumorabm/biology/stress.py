@@ -68,13 +68,14 @@ def er_load_rate(p, er_load, stressors, translation):
 
 
 @kernel
-def atf4_rate(p, atf4, p_eif2a, mtorc1):
-    """ATF4 made where p-eIF2a is high, less without mTORC1 (1/min).
+def atf4_rate(p, atf4, p_eif2a, p_s6k1):
+    """ATF4 made where p-eIF2a is high, less without the output of mTORC1 that rapamycin stops (1/min).
 
-    ``((.3 + 12 P²/(P²+.12))(.4 + .6 min(1, K/.9)) - A) ln2/t½``.
+    ``((.3 + 12 P²/(P²+.12))(.4 + .6 min(1, K (1 - rapamycin)/.9)) - A) ln2/t½`` [A]; that mTORC1 raises ATF4 and ASNS
+    in KRAS-mutant colorectal cancer, and that rapamycin lowers them: PMC5071549 [V].
     """
     squared = p_eif2a * p_eif2a
-    made = p.atf4 * (0.3 + 12.0 * squared / (squared + 0.12)) * (0.4 + 0.6 * min(1.0, mtorc1 / 0.9))
+    made = p.atf4 * (0.3 + 12.0 * squared / (squared + 0.12)) * (0.4 + 0.6 * min(1.0, p_s6k1 / 0.9))
     return (made - atf4) * LN2 / p.atf4_half_life_min
 
 
