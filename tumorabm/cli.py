@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tumorabm.assays.command import assay
 from tumorabm.console import (
     FAILED,
     INTERRUPTED,
@@ -28,6 +29,7 @@ from tumorabm.console import (
     words,
     writable,
 )
+from tumorabm.validation.command import sensitivity, validate
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,6 +47,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(assay, name="assay")
+app.command()(validate)
+app.command()(sensitivity)
 
 
 def main() -> None:
