@@ -208,7 +208,7 @@ PARAMETERS: dict[str, Parameter] = {
         0,
         4,
         "A",
-        "adipocytes only; direction Xu 2021 [V]",
+        "adipocytes only; direction Xu 2021 [M]",
         "rise of thermogenesis by mTORC1",
     ),
     # stress: uncharged tRNA (AAR) and endoplasmic reticulum (UPR)

@@ -5,7 +5,7 @@ from tumorabm.kernels import kernel
 
 @kernel
 def thermogenic_program(p, mtorc1):
-    """Thermogenic genes, relative to a cell without mTORC1: ``1 + gain K`` (direction: Xu 2021 [V], size [A]).
+    """Thermogenic genes, relative to a cell without mTORC1: ``1 + gain K`` (direction: seed document [V], Xu 2021 [M]; size [A]).
 
     The same factor raises the greatest uptake of glucose, and of oxygen, which uncoupled respiration burns. The gain
     is 0 but in adipocytes.
