@@ -74,7 +74,7 @@ TABLE = parameter_table(TYPES)
 (OXYGEN_MMHG, GLUCOSE_UM, AMMONIA_UM, CROWDING, BASAL_ASNS) = range(5)
 (GIVEN_ASN, GIVEN_ASP, GIVEN_GLN, GIVEN_AMMONIA, GIVEN_EXCHANGE) = range(5, 10)
 (GLUTAMATE_AT_START_UM, RECEIVERS, RECEIVERS_UM, EXCHANGE_UM) = range(10, 14)
-(METHYLATED, IN_S, ENERGY) = range(14, 17)
+(METHYLATED, IN_S, ENERGY, SIZE_ALLOWANCE) = range(14, 18)
 N_TWIN_STATES = 13
 (TWIN_OUT, TWIN_DONATED, TWIN_TRANSAMINATED) = (13, 19, 20)
 
@@ -102,7 +102,7 @@ def twin_gates(y, p, e):
     rec *= min(1.0, max(0.0, (biomass - p.proteolysis_biomass_floor) / 0.1))
     room = (p.crowding_growth_zero - e[CROWDING]) / (p.crowding_growth_zero - p.crowding_growth_full)
     if t > rec:
-        t = rec + min(1.0, max(0.0, room)) * (t - rec)
+        t = rec + min(1.0, max(0.0, room)) * e[SIZE_ALLOWANCE] * (t - rec)
     return t, rec, theta, eif2a, a, h, r
 
 
@@ -298,12 +298,13 @@ class Cells:
         here, which = self.surroundings[self.places[row]], self.types[row]
         given = np.array(twin_capacities(self.table[which], y, here)) * saturations(here)
         p = self.table[which]
-        e = np.zeros(17)
+        e = np.zeros(18)
         e[METHYLATED], e[IN_S], e[ENERGY] = self.methylated[row], self.phase[row] == s.S_PHASE, twin_energy(p, y, here)
         e[OXYGEN_MMHG], e[GLUCOSE_UM], e[AMMONIA_UM] = here["oxygen"] / UM_PER_MMHG, here["glucose"], here["ammonia"]
         e[CROWDING], e[BASAL_ASNS], e[EXCHANGE_UM] = self.crowding[row], self.basal[row], here["exchange_amino_acids"]
         e[GIVEN_ASN] = given[s.UP_ASN] + self.contact[row] / STEP_MIN
         e[GIVEN_ASP], e[GIVEN_GLN] = given[s.UP_ASP], given[s.UP_GLN]
+        e[SIZE_ALLOWANCE] = min(1.0, max(0.0, (3.0 - y[s.BIOMASS]) / 0.5))
         urea = p["urea_amol_per_min"] * y[s.BIOMASS] * e[ENERGY]
         fixed = 1.0 - urea / twin_capacities(p, y, here)[s.UP_AMMONIA] if urea > 0.0 else 1.0
         e[GIVEN_AMMONIA], e[GIVEN_EXCHANGE] = fixed * given[s.UP_AMMONIA], given[s.UP_EXCHANGE]
@@ -328,6 +329,7 @@ def random_cells(n, seed):
     rng = np.random.default_rng(seed)
     types = rng.integers(0, len(TABLE), n)
     biomass = np.where(rng.random(n) < 0.9, rng.uniform(1, 2, n), rng.uniform(0.4, 0.7, n))  # some starved
+    biomass = np.where(rng.random(n) < 0.05, rng.uniform(2.4, 3.2, n), biomass)  # some held in their cycle
     volume = TABLE["volume_pL"][types] * biomass
     states = np.zeros((n, 14))
     pools_um = 10 ** rng.uniform(-0.3, 3.7, (n, 5))

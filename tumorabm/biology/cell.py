@@ -33,6 +33,7 @@ from tumorabm.biology.growth import (
     nucleotide_rate,
     nucleotide_weight,
     proteolysis_level,
+    size_allowance,
     translation_in_space,
     translation_level,
 )
@@ -471,7 +472,7 @@ def advance_cells(
             er_stressors(p, oxygen_mmHg, glucose_uM),
             ammonia_uM / (ammonia_uM + AMMONIA_KM_UM),
             outside.exchange_mM[where] * 1000.0,
-            growth_allowance(p, outside.crowding[row]),
+            growth_allowance(p, outside.crowding[row]) * size_allowance(p, biomass),
             basal_asns[row],
             methylated[row],
             nucleotide_weight(p, phase[row]),

@@ -45,6 +45,13 @@ def growth_allowance(p, crowding):
 
 
 @kernel
+def size_allowance(p, biomass):
+    """Share of its growth that a large cell keeps, so that one held in its cycle does not grow without bound [A]."""
+    span = p.size_growth_zero - p.size_growth_full
+    return min(1.0, max(0.0, (p.size_growth_zero - biomass) / span))
+
+
+@kernel
 def translation_in_space(translation, proteolysis, allowance):
     """Return the translation of a cell that lacks space: it falls to what replaces proteolysis, not below."""
     if translation <= proteolysis:

@@ -335,6 +335,12 @@ PARAMETERS: dict[str, Parameter] = {
     "crowding_growth_zero": Parameter(
         1.0, "1", 0.2, 1.2, "A", "discs packed hexagonally take 0.907 of the plane", "space taken at which growth ends"
     ),
+    "size_growth_full": Parameter(
+        2.5, "1", 2, 3, "A", "cells held in their cycle swell, within bounds", "biomass up to which growth is free"
+    ),
+    "size_growth_zero": Parameter(
+        3.0, "1", 2.5, 5, "A", "cells held in their cycle swell, within bounds", "biomass at which growth ends"
+    ),
     # motion
     "emt_half_asparagine_uM": Parameter(170, "µM", 80, 300, "A", _TUNED + " (F16)", "Asn at half EMT state"),
     "speed_epithelial_um_per_min": Parameter(
@@ -455,6 +461,7 @@ _DIVISORS = (
 _AT_MOST_1 = ("adhesion", "division_asymmetry", "asns_methylated_fraction", "rapamycin")
 _RISING = (
     ("crowding_growth_full", "crowding_growth_zero"),
+    ("size_growth_full", "size_growth_zero"),
     ("necrosis_oxygen_low_mmHg", "necrosis_oxygen_high_mmHg"),
 )
 
