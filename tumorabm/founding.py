@@ -9,7 +9,7 @@ import numpy as np
 
 from tumorabm.biology import states as s
 from tumorabm.biology.clock import CLOCK_DTYPE, INHIBITIONS
-from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
+from tumorabm.biology.parameters import GROUP_KEYS, PARAMETERS, PERTURBATIONS
 from tumorabm.cell_types import CELL_TYPES
 from tumorabm.fields import Grid
 from tumorabm.scenario import CellGroup, Clock, Scenario, Vessels
@@ -26,7 +26,7 @@ def perturbations_at(source: Scenario | CellGroup, time_h: float) -> dict[str, f
 def group_parameters(scenario: Scenario, group: CellGroup, time_h: float = 0.0) -> dict[str, float]:
     """Return the values in which a group of cells differs from the solid-tumour cell, perturbations of now applied."""
     values = {**CELL_TYPES[group.type].parameters, **group.parameters}
-    for key in ("asns_relative", "asns_sigma", "asns_induction"):
+    for key in GROUP_KEYS:
         if getattr(group, key) is not None:
             values[key] = getattr(group, key)
     for source in (scenario, group) if group.metabolic else ():

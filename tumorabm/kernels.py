@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import io
 import os
+import pickle
+import shutil
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numba
 from numba.core import config, event
+from numba.core.caching import IndexDataCacheFile
 
 _PACKAGE = Path(__file__).parent
 _KERNEL_SOURCES = ("kernels.py", "philox.py", "fields", "biology", "mechanics")
@@ -35,7 +41,8 @@ def kernel_source_hash() -> str:
 def cache_folder() -> Path:
     """Return the folder of compiled kernels: below ``TUMORABM_CACHE_DIR``, the user's cache folder, or a temporary one.
 
-    The first that can be written is taken, so that a read-only home (a compute node's, say) only costs compiling.
+    The first that can be written is taken, so that a read-only home (a compute node's, say) only costs compiling. The
+    temporary one goes when this process ends.
     """
     for base in ("$TUMORABM_CACHE_DIR", "$XDG_CACHE_HOME", "~/.cache"):
         expanded = os.path.expanduser(os.path.expandvars(base))  # noqa: PTH111 - Path raises where there is no home
@@ -49,7 +56,15 @@ def cache_folder() -> Path:
         except OSError:
             continue
         return folder
-    return Path(tempfile.mkdtemp(prefix="tumorabm-kernels-"))
+    folder = Path(tempfile.mkdtemp(prefix="tumorabm-kernels-"))
+    atexit.register(_remove_own, folder, os.getpid())
+    return folder
+
+
+def _remove_own(folder: Path, owner: int) -> None:
+    """Remove a temporary folder at the end of the process that made it; a forked child leaves it to its parent."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _CACHE_FOLDER = str(cache_folder())
@@ -99,18 +114,61 @@ def compile_seconds() -> float:
     return _clock.seconds
 
 
+class _SealedCacheFile(IndexDataCacheFile):
+    """Numba's files of one kernel, each closed by the SHA-256 of what comes before it.
+
+    Numba would run damaged machine code, which takes the process down. The digest lies in the file itself, so that it
+    always fits what was written with it, however many processes write at once. They may also give the same file to
+    different signatures: each entry therefore carries its key.
+    """
+
+    def save(self, key: tuple, data: object) -> None:
+        super().save(key, (key, data))
+
+    def load(self, key: tuple) -> object:
+        found_key, data = super().load(key) or (None, None)
+        return data if found_key == key else None
+
+    def _load_index(self) -> dict[tuple, str]:
+        try:
+            _unsealed(self._index_path)
+        except OSError:
+            return {}
+        return super()._load_index()  # the digest stands behind what is unpickled
+
+    def _load_data(self, name: str) -> object:
+        return pickle.loads(_unsealed(self._data_path(name)))
+
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[io.BytesIO]:
+        with super()._open_for_write(filepath) as file:
+            content = io.BytesIO()
+            yield content
+            file.write(content.getvalue() + hashlib.sha256(content.getbuffer()).digest())
+
+
+def _unsealed(path: str) -> memoryview:
+    """Return what a sealed file holds, or raise OSError, which numba takes for a missing one, where it is damaged."""
+    content = memoryview(Path(path).read_bytes())
+    size = max(len(content) - hashlib.sha256().digest_size, 0)
+    if hashlib.sha256(content[:size]).digest() != content[size:]:
+        raise OSError(f"{path}: the checksum does not fit")
+    return content[:size]
+
+
 def _survive_a_broken_cache(dispatcher) -> None:
-    """Let a cache file that cannot be read (cut off by a full disk, say) be dropped; numba would fail at each start.
+    """Let a cache file that cannot be used (cut off by a full disk, say) be replaced; numba would fail at each start.
 
     What cannot be written is not kept: the kernel was compiled, and the next process compiles it again.
     """
     cache = dispatcher._cache
+    cache._cache_file = _SealedCacheFile(cache.cache_path, cache._impl.filename_base, cache._cache_file._source_stamp)
     load, save = cache.load_overload, cache.save_overload
 
     def load_or_drop(signature, target_context):
         try:
             return load(signature, target_context)
-        except Exception:  # whatever unpickling a damaged file raises
+        except Exception:  # whatever numba raises on what it does not understand
             with suppress(OSError):
                 cache.flush()
             return None

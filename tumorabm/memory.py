@@ -6,12 +6,16 @@ import ctypes
 import math
 import os
 
+from tumorabm.biology.states import EFFLUXES
 from tumorabm.scenario import Scenario
 
-BYTES_PER_CELL = 400
-"""Least that a cell takes at the peak of a step, its columns, neighbours and temporary arrays."""
-BYTES_PER_VOXEL, BYTES_PER_SOLVED_VOXEL = 12, 46
-"""Least that each field takes for a voxel (concentration and rate), and that the solver takes once."""
+# Least that arrays take, measured as growth of the resident set over steps of tissues in 2-D and 3-D and of wells.
+BYTES_PER_CELL_WHILE_SOLVING, BYTES_PER_CELL = 300, 480
+"""For a cell: its columns, and what it meets while fields are solved; later its neighbours and what it exchanges."""
+BYTES_PER_SOLVED_VOXEL = 44
+"""For a voxel, once, while the fields are solved: the solver, the cells' order and uptake."""
+BYTES_PER_VOXEL, BYTES_PER_AMOUNT = 12, 8
+"""For a voxel: of each field, concentration and rate; of each vessel exchange, uptake and efflux."""
 _GB = 1e9
 
 _GLIBC_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of <malloc.h>
@@ -44,7 +48,12 @@ def require_memory(scenario: Scenario) -> None:
 def needed_bytes(scenario: Scenario) -> float:
     """Return the least memory that a run of a scenario takes, bytes."""
     cells, voxels = _counts(scenario)
-    return BYTES_PER_CELL * cells + voxels * (BYTES_PER_SOLVED_VOXEL + BYTES_PER_VOXEL * len(scenario.field_names))
+    fields, metabolic = scenario.field_names, scenario.metabolic
+    exchanging = len(fields) if scenario.vessels or scenario.medium else 0
+    given_off = len(scenario.secreted) + (len(EFFLUXES) if metabolic else 0)
+    lasting = BYTES_PER_VOXEL * len(fields) + BYTES_PER_AMOUNT * (exchanging + len(scenario.taken_up) + given_off)
+    solving = BYTES_PER_CELL_WHILE_SOLVING * cells + BYTES_PER_SOLVED_VOXEL * voxels
+    return lasting * voxels + max(solving, BYTES_PER_CELL * cells)
 
 
 def memory_bytes() -> float:

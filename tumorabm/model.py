@@ -29,7 +29,7 @@ from tumorabm.cells import Block, ColumnModel, Population, attach_layers
 from tumorabm.clock_cells import CLOCK_BLOCKS, ClockCells
 from tumorabm.events import EventLog
 from tumorabm.fields import Field, Grid
-from tumorabm.finite import bad_voxel, describe_cell, first_not_finite
+from tumorabm.finite import bad_states, bad_voxel, describe_cell, first_fault
 from tumorabm.founding import (
     cell_positions,
     founding_methylation,
@@ -62,6 +62,9 @@ from tumorabm.threads import Threads
 
 FOUNDING_RELAXATIONS, FOUNDING_EVALUATIONS = 20, 64
 """The first cells, placed at random, are pushed apart at most this many times an hour long, each of so many steps."""
+
+POSITION_ROUNDING = 1e-6
+"""Of a voxel: a box is whole voxels, and a side written in decimal may be as much longer."""
 
 SORT_EVERY_TICKS = 20
 """Rows are sorted by voxel this often: cells that lie together in space then lie together in memory."""
@@ -105,7 +108,7 @@ class TumorModel(ColumnModel):
     MemoryError
         The machine cannot hold the scenario.
     FloatingPointError
-        The fields have no steady state to start from.
+        The fields have no steady state to start from, or a value at the start is no finite number.
 
     Attributes
     ----------
@@ -187,6 +190,7 @@ class TumorModel(ColumnModel):
         self.ledger = NitrogenLedger()
         self.ledger.open(self._nitrogen_amol())
         self._nitrogen_left = self._total_nitrogen_amol()
+        self._require_sound()
         self._observed = self.observe()
         self.datacollector = DataCollector(model_reporters={name: _reporter(name) for name in self._observed})
         self.datacollector.collect(self)
@@ -202,10 +206,11 @@ class TumorModel(ColumnModel):
         Raises
         ------
         FloatingPointError
-            A state, a concentration or a solver's result is no finite number, before the step or after it; the message
+            A state, a concentration or a solver's result is no finite number, or a cell has an impossible position,
+            type, phase or biomass, before the step or after it; or forces are too stiff to be followed. The message
             names the cell or the voxel, the value, and the simulated time. The model is then of no further use.
         """
-        self._require_finite()
+        self._require_sound()
         self._account_for_interventions()
         with self._stage("plasma"):
             self._perturb()
@@ -225,7 +230,7 @@ class TumorModel(ColumnModel):
         self._nitrogen_left = self._total_nitrogen_amol()
         self.tick += 1
         self.step_ordinary_agents()
-        self._require_finite()
+        self._require_sound()
         with self._stage("record"):
             self._collect()
         self.running = self.tick < self.n_steps
@@ -255,7 +260,7 @@ class TumorModel(ColumnModel):
         group
             Name of one of the scenario's groups of cells.
         positions_um
-            Shape (n, 3), µm.
+            Shape (n, 3), µm, inside the box; in 2-D, z within the slab.
         generator
             Draws expression and age; by default the model's.
 
@@ -267,12 +272,13 @@ class TumorModel(ColumnModel):
         Raises
         ------
         ValueError
-            If there is no such group.
+            If there is no such group, or a position lies outside the box; nothing is placed then.
         """
         if group not in self.cell_types:
             raise ValueError(f"add_cells: no group {group!r}; expected one of {', '.join(self.cell_types)}")
         index = self.cell_types.index(group)
         generator = generator or self.rng
+        positions_um = self._in_box(positions_um)
         rows = self.population.append(len(positions_um), cell_type=index, position_um=positions_um)
         if self.scenario.cells[group].metabolic:
             states, data = self.population.block("states"), self.population.data
@@ -382,7 +388,7 @@ class TumorModel(ColumnModel):
             data["asns_methylated"], around.outside(), around.capacities_amol_per_min, data["contact_asparagine_amol"],
             receivers, receivers_asparagine, states, signals, efflux, donated, transaminated, urea,
         )  # fmt: skip
-        self._check_finite(donated)
+        self._check_metabolism(donated)
         self.ledger.flows["other_amino_acids"] += sum_in_any_order(transaminated)
         self.ledger.flows["urea"] -= sum_in_any_order(urea)
         self._release(efflux)
@@ -452,7 +458,7 @@ class TumorModel(ColumnModel):
         if self._any_walks:
             self._walk()
         if self.scenario.mechanics.enabled:
-            self._relax(self.step_min)
+            self._check_relaxation(self._relax(self.step_min))
 
     def _walk(self) -> None:
         data, n = self.population.data, self.population.size
@@ -515,9 +521,9 @@ class TumorModel(ColumnModel):
         An instant of metabolism on a copy gives the efflux, and the signals of the first cells.
         """
         data, n = self.population.data, self.population.size
-        instant_min, nothing, efflux = 1e-6, np.zeros(n), np.empty((n, len(s.EFFLUXES)))
+        instant_min, nothing, donated, efflux = 1e-6, np.zeros(n), np.empty(n), np.empty((n, len(s.EFFLUXES)))
         self._look_around()
-        self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)
+        self._start_fields()
         if not self.scenario.metabolic:
             return
         self._look_around()  # what cells can take up depends on the fields
@@ -525,10 +531,17 @@ class TumorModel(ColumnModel):
             advance_cells, n, instant_min, self.parameters, data["cell_type"], data["phase"], self._around.voxel,
             data["asns_basal"], data["asns_methylated"], self._around.outside(), self._around.capacities_amol_per_min,
             nothing, nothing, nothing, self.population.block("states").copy(), self.population.block("signals"), efflux,
-            np.empty(n), np.empty(n), np.empty(n),
+            donated, np.empty(n), np.empty(n),
         )  # fmt: skip
+        self._check_metabolism(donated)
         self._release(efflux * (self.step_min / instant_min))
-        self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)
+        self._start_fields()
+
+    def _start_fields(self) -> None:
+        try:
+            self.environment.start_from_steady_state(self._uptake_by_voxel, self.step_min)
+        except (FloatingPointError, ValueError) as error:
+            raise FloatingPointError(f"{bad_voxel(self) or error}, before the first step") from error
 
     def _release(self, efflux_amol: np.ndarray) -> None:
         """Give what cells sent out, shape (n, 6), to the fields of the next step."""
@@ -568,16 +581,42 @@ class TumorModel(ColumnModel):
     def _uptake_by_voxel(self, substrate: str) -> np.ndarray:
         return self._around.uptake_by_voxel(substrate, self._uptake_amol_per_min[substrate])
 
-    def _check_finite(self, donated: np.ndarray) -> None:
+    def _check_relaxation(self, result: RelaxResult) -> None:
+        if not result.finished:
+            raise FloatingPointError(
+                f"{describe_cell(self, result.fastest_row)} is among the cells that are still pushed apart after "
+                f"{result.evaluations} evaluations of the forces, {result.relaxed_min:.3g} min into the step after "
+                f"{self.time_h:g} h; expected a mechanics.relaxation_rate_per_min below "
+                f"{self.scenario.mechanics.relaxation_rate_per_min:g}"
+            )
+
+    def _check_metabolism(self, donated: np.ndarray) -> None:
         failed = np.flatnonzero(np.isnan(donated))
         if len(failed):
             row = int(failed[np.argmin(self.population.data["uid"][failed])])
             raise FloatingPointError(
                 f"the metabolism of {describe_cell(self, row)} has no valid state in the step after {self.time_h:g} h"
+                + (f": {states}" if (states := bad_states(self, row)) else "")
             )
 
-    def _require_finite(self) -> None:
-        problem = first_not_finite(self)
+    def _in_box(self, positions_um: np.ndarray) -> np.ndarray:
+        """Return the positions, at most rounding outside the box taken off, or raise ValueError."""
+        positions_um = np.asarray(positions_um, dtype=float)
+        if positions_um.ndim != 2 or positions_um.shape[1] != 3:
+            raise ValueError(f"add_cells: expected positions of shape (n, 3), got {positions_um.shape}")
+        inside = np.clip(positions_um, 0.0, self.box_um)
+        outside = ~(np.abs(positions_um - inside) <= POSITION_ROUNDING * self.grid.voxel_um)
+        if outside.any():
+            index = int(np.flatnonzero(outside.any(axis=1))[0])
+            sides = ", ".join(f"{axis} 0-{side:g}" for axis, side in zip("xyz", self.box_um, strict=True))
+            raise ValueError(
+                f"add_cells: position {index} is {tuple(positions_um[index].tolist())}; "
+                f"expected a place inside the box (µm: {sides})"
+            )
+        return inside
+
+    def _require_sound(self) -> None:
+        problem = first_fault(self)
         if problem:
             raise FloatingPointError(f"{problem}, at {self.time_h:g} h")
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import tumorabm.memory
 from tumorabm import TumorModel, load_scenario
 from tumorabm.cli import app
-from tumorabm.finite import first_not_finite
+from tumorabm.finite import first_fault
 from tumorabm.memory import needed_bytes, require_memory
 from tumorabm.output.recorder import Recorder, record_run
 from tumorabm.output.run_folder import RunFolder
@@ -70,6 +70,13 @@ def run(*arguments: object):
         (["--set", "domain.size_um=[20000, 20000, 20000]"], ["domain.size_um", "at most 1e+08 voxels"]),
         (["--set", "domain.size_um=[1e9, 40]"], ["domain.size_um.0", "at most 1e+06 voxels of 20 µm along x"]),
         (["--set", "cells.blast.count=1000000000"], ["cells.blast.count = 1000000000", "<= 100000000"]),
+        (["--set", "fields.oxygen.decay_per_min=1e39"], ["decay_per_min = 1e+39", ">= 0 and <= 1e+09", "1/min"]),
+        (["--set", "fields.oxygen.diffusion_um2_per_min=2e9"], ["um2_per_min = 2000000000.0", "<= 1e+09", "µm²/min"]),
+        (["--set", "fields.glucose.vessel_exchange_per_min=1e39"], ["exchange_per_min = 1e+39", "<= 1e+09"]),
+        (["--set", "fields.glucose.plasma_uM=1e300"], ["fields.glucose.plasma_uM = 1e+300", "<= 1e+09", "µM"]),
+        (["--set", "medium.exchange_per_min=1e300"], ["medium.exchange_per_min = 1e+300", "> 0 and <= 1e+09"]),
+        (["--set", "domain.voxel_um=1e300"], ["domain.voxel_um = 1e+300", "> 0 and <= 1e+06"]),
+        (["--set", "mechanics.relaxation_rate_per_min=1e308"], ["rate_per_min = 1e+308", "at most 166.7", "of 6 min"]),
     ],
 )
 def test_a_step_grid_or_thread_count_that_cannot_work_is_refused_with_its_bound(
@@ -212,7 +219,7 @@ def spoil_plasma(model: TumorModel) -> None:
     model.plasma.concentrations["asparagine"] = math.nan
 
 
-CELL = r"cell 3 \(blast\) at \((nan|\d+\.\d), (nan|\d+\.\d)\) µm"
+CELL = r"cell 3 \(blast\) at \((nan|-?\d+\.\d), (nan|\d+\.\d)\) µm"
 VOXEL = r"voxel x=4, y=2, centre \(90\.0, 50\.0\) µm"
 
 
@@ -247,13 +254,22 @@ def failed(result, pattern: str) -> None:
         (write("body_age_min", math.nan), f"{CELL} has body_age_min = nan, at 3.4 h"),
         (write("x_um", math.nan), f"{CELL} has x_um = nan, at 3.4 h"),
         (write("radius_um", math.inf), f"{CELL} has radius_um = inf, at 3.4 h"),
+        (write("x_um", -0.5), rf"{CELL} has x_um = -0\.5 \(expected 0 to 100\), at 3.4 h"),
+        (write("y_um", 80.1), rf"{CELL} has y_um = 80\.1 \(expected 0 to 80\), at 3.4 h"),
+        (write("z_um", 20.5), rf"{CELL} has z_um = 20\.5 \(expected 0 to 20\), at 3.4 h"),
+        (write("phase", 6), rf"{CELL} has phase = 6 \(expected 0 to 5\), at 3.4 h"),
+        (write("phase", -1), rf"{CELL} has phase = -1 \(expected 0 to 5\), at 3.4 h"),
+        (write("cell_type", 1), r"cell 3 \(of unknown type\) at .* has cell_type = 1 \(expected 0 to 0\), at 3.4 h"),
+        (write("cell_type", -1), r"cell 3 \(of unknown type\) at .* has cell_type = -1 \(expected 0 to 0\), at 3.4 h"),
+        (write("biomass", 0.0), rf"{CELL} has biomass = 0\.0 \(expected above 0; .*\), at 3.4 h"),
+        (write("biomass", -1.0), rf"{CELL} has biomass = -1\.0 \(expected above 0; .*\), at 3.4 h"),
         (spoil_field, f"field glucose is nan in {VOXEL}, at 3.4 h"),
         (spoil_exchange, f"field oxygen, its vessel exchange is inf in {VOXEL}, in the step after 3.4 h"),
         (spoil_plasma, "asparagine in plasma is nan, at 3.4 h"),
     ],
 )
 @pytest.mark.parametrize("sabotage", [sabotage_by_agent, sabotage_between_steps])
-def test_a_value_that_is_no_number_stops_the_run_and_is_named(
+def test_an_impossible_value_stops_the_run_and_is_named(
     sabotage: Callable, harm: Harm, pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sabotage(monkeypatch, harm)
@@ -283,7 +299,7 @@ def test_a_metabolism_without_solution_is_named(monkeypatch: pytest.MonkeyPatch)
             self.population.data["er_load"][self.population.data["uid"] == 3] = math.nan
 
     monkeypatch.setattr(TumorModel, "_prepare_uptake", break_one)
-    failed(run(), rf"the metabolism of {CELL} has no valid state in the step after 3\.3 h")
+    failed(run(), rf"the metabolism of {CELL} has no valid state in the step after 3\.3 h: er_load = nan ")
 
 
 def test_a_solver_that_gives_up_is_named_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,22 +322,81 @@ def test_several_bad_cells_are_reported_by_the_lowest_uid_whatever_the_rows() ->
     data["atf4"][np.isin(data["uid"], (2, 5))] = math.nan
     data["x_um"][data["uid"] == 2] = math.inf
     model.population.reorder(np.arange(6)[::-1])
-    assert first_not_finite(model).startswith("cell 2 (blast) at (inf, ")
-    assert first_not_finite(model).endswith("has x_um = inf, atf4 = nan")
+    assert first_fault(model).startswith("cell 2 (blast) at (inf, ")
+    assert first_fault(model).endswith("has x_um = inf, atf4 = nan")
 
 
 def test_a_sound_tissue_passes_even_where_sums_overflow() -> None:
     model = TumorModel(load_scenario("small.toml"), threads=1)
-    assert first_not_finite(model) is None
+    assert first_fault(model) is None
     model.population.data["body_age_min"][:] = 1e308
-    assert first_not_finite(model) is None
+    assert first_fault(model) is None
+
+
+def test_a_dead_cell_outside_the_box_is_reported_too() -> None:
+    model = TumorModel(load_scenario("small.toml"), threads=1)
+    model.population.data["phase"][:] = 5
+    model.population.data["y_um"][2] = math.nextafter(80.0, 81.0)
+    assert "has y_um = 80.00000000000001 (expected 0 to 80)" in first_fault(model)
+
+
+def test_places_on_the_border_and_wells_are_sound() -> None:
+    model = TumorModel(load_scenario("small.toml"), threads=1)
+    model.population.block("position_um")[:2] = [[0.0, 0.0, 0.0], [100.0, 80.0, 20.0]]
+    assert first_fault(model) is None
+    domain = {"mode": "well_mixed", "volume_uL": 1.0, "wells": 5}
+    wells = scenario_from_dict({"hours": 1.0, "domain": domain, "cells": {"a": {"type": "all_blast", "count": 20}}})
+    assert first_fault(TumorModel(wells, threads=1)) is None
+    nobody = scenario_from_dict({"hours": 1.0, "domain": {"size_um": [40.0, 40.0]}})
+    assert first_fault(TumorModel(nobody, threads=1)) is None
+
+
+def test_a_start_that_is_no_number_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = TumorModel._found_fields
+
+    def found_and_spoil(self: TumorModel) -> None:
+        found(self)
+        spoil_field(self)
+
+    monkeypatch.setattr(TumorModel, "_found_fields", found_and_spoil)
+    result = run()
+    assert result.exit_code == 1
+    assert result.stderr == f"tumorabm: the run failed: field glucose is nan in {VOXEL}, at 0 h\n".replace("\\", "")
+    assert [path.name for path in Path().iterdir()] == ["small.toml"]
+
+
+def test_a_start_without_steady_state_is_one_line() -> None:
+    setting = "cells.blast.parameters.oxygen_import_amol_per_min=1e308"
+    result = run("--set", setting)
+    assert result.exit_code == 1
+    assert re.fullmatch(
+        r"tumorabm: the run failed: field oxygen: uptake_mM_per_min: .* got inf at .*, before the first step\n",
+        result.stderr,
+    )
+
+
+def test_forces_that_are_not_followed_to_the_end_of_a_step_stop_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    relax = TumorModel._relax
+
+    def out_of_patience(self: TumorModel, dt_min: float, **limits: int) -> object:
+        if self.tick == FAILING_TICK:
+            self.population.block("position_um")[:] = self.population.block("position_um")[0]
+            limits = {"max_evaluations": 1}
+        return relax(self, dt_min, **limits)
+
+    monkeypatch.setattr(TumorModel, "_relax", out_of_patience)
+    failed(
+        run(),
+        r"cell \d \(blast\) at \(.*\) µm is among the cells that are still pushed apart after 1 evaluations of the "
+        r"forces, 0\.\d+ min into the step after 3\.3 h; expected a mechanics.relaxation_rate_per_min below 0\.5",
+    )
 
 
 def test_a_voxel_in_3d_is_named_by_three_numbers() -> None:
     domain = {"size_um": [60.0, 80.0, 100.0]}
     model = TumorModel(scenario_from_dict({"hours": 1.0, "domain": domain}), threads=1)
     model.fields["oxygen"].concentration_mM[4, 3, 2] = math.nan
-    assert first_not_finite(model) == "field oxygen is nan in voxel x=2, y=3, z=4, centre (50.0, 70.0, 90.0) µm"
+    assert first_fault(model) == "field oxygen is nan in voxel x=2, y=3, z=4, centre (50.0, 70.0, 90.0) µm"
 
 
 def test_python_users_get_the_message_and_where_the_rest_is() -> None:

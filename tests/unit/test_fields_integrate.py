@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorabm.fields import FACES, Field, Grid
+from tumorabm.microenvironment import FIELD_TOLERANCE
 from tumorabm.threads import Threads
 
 ANY = 1e9  # a tolerance that accepts every time step, so that the step sizes are those asked for
@@ -143,6 +144,14 @@ def test_error_control_keeps_what_it_promises_over_a_step():
     quiet = Field("x", Grid((1, 15, 15), 20.0), 2000.0, 0.01, faces={"x_low": 0.3})
     quiet.relax_to_steady_state()
     assert quiet.advance(6.0).substeps == 1
+
+
+def test_what_the_drug_leaves_of_asparagine_decays_as_exactly_as_plenty_does():
+    for start_mM in (2.4e-5, 0.05):
+        field = Field("asparagine", Grid((1, 4, 4), 20.0), 1e5, 0.02, initial_mM=start_mM, tolerance=FIELD_TOLERANCE)
+        for _ in range(10):
+            field.advance(6.0)
+        np.testing.assert_allclose(field.concentration_mM, start_mM * np.exp(-1.2), rtol=2e-3)
 
 
 @given(

@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tumorabm
@@ -60,17 +62,56 @@ def to_garbage(content: bytes) -> bytes:
     return b"not a cache file" * (1 + len(content) // 16)
 
 
+def zero_a_block(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[: middle - 512] + bytes(min(1024, middle)) + content[middle + 512 :]
+
+
+def flip_a_bit(share: float) -> Callable[[bytes], bytes]:
+    """Return what flips one bit, at this share of a file's length."""
+
+    def damage(content: bytes) -> bytes:
+        flipped = bytearray(content)
+        flipped[int(share * len(content))] ^= 0x10
+        return bytes(flipped)
+
+    return damage
+
+
+def without_checksum(content: bytes) -> bytes:
+    return content[:-32]
+
+
 @pytest.mark.parametrize("kind", [".nbi", ".nbc"])  # numba's index, and the machine code
 def test_damaged_cache_files_are_compiled_anew_once(tmp_path: Path, kind: str) -> None:
     assert call_and_tell(tmp_path) == ("0.5", True)
     assert call_and_tell(tmp_path) == ("0.5", False)
-    for damage in (halve, to_zeros, to_garbage):
+    flips = [flip_a_bit(share) for share in np.linspace(0.02, 0.98, 5)]
+    for damage in (halve, to_zeros, to_garbage, zero_a_block, without_checksum, *flips):
         cached = [path for path in tmp_path.rglob("*") if path.suffix == kind]
         assert cached
         for path in cached:
             path.write_bytes(damage(path.read_bytes()))
         assert call_and_tell(tmp_path) == ("0.5", True)
     assert call_and_tell(tmp_path) == ("0.5", False), "the damage was not mended for the next process"
+
+
+def test_a_file_that_another_signature_took_is_not_run(tmp_path: Path) -> None:
+    """Two processes that save two signatures of one kernel at once may write the same file; the last one stays."""
+    call = """
+from tumorabm.biology.motility import emt_state
+from tumorabm.biology.parameters import parameter_table
+print(float(emt_state(parameter_table([{}])[0], %s)))
+"""
+    assert call_kernel(tmp_path, call=call % "170.0") == "0.5"
+    (folder,) = tmp_path.glob("tumorabm/kernels-*")
+    (first,) = folder.rglob("*emt_state*.1.nbc")
+    assert call_kernel(tmp_path, call=call % "170") == "0.5"
+    (second,) = folder.rglob("*emt_state*.2.nbc")
+    second.replace(first)
+    result, compiled = call_kernel(tmp_path, call=CALL + HOW_LONG_COMPILED).split()
+    assert (result, compiled) == ("0.5", "True")
+    assert call_and_tell(tmp_path) == ("0.5", False)
 
 
 def copy_of_package(folder: Path) -> Path:
@@ -101,4 +142,11 @@ def test_a_kernel_whose_callee_in_another_file_was_edited_never_runs_from_the_ca
 def test_a_cache_folder_that_cannot_be_made_only_costs_compiling(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    assert call_kernel(in_the_way, XDG_CACHE_HOME=str(in_the_way)) == "0.5"
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    nowhere = {"XDG_CACHE_HOME": str(in_the_way), "HOME": str(in_the_way), "TMPDIR": str(temporary)}
+    made = "import os; print(os.environ['TMPDIR'], len(os.listdir(os.environ['TMPDIR'])))"
+    call = CALL + made + "\nif (child := os.fork()):\n    os.waitpid(child, 0)\n    " + made
+    printed = call_kernel(in_the_way, call=call, **nowhere)
+    assert printed.split() == ["0.5", *(str(temporary), "1") * 2], "the forked child took the folder away"
+    assert list(temporary.iterdir()) == []

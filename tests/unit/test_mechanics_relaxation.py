@@ -353,6 +353,7 @@ def test_no_cells_need_no_evaluation():
         ({"dt_min": 0.0}, "dt_min is 0.0"),
         ({"tolerance": math.nan}, "tolerance is nan"),
         ({"max_evaluations": 0}, "max_evaluations is 0"),
+        ({"rate_per_min": 1e308}, "expected a finite product"),
     ],
 )
 def test_bad_arguments_are_refused(change, message):

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import math
 import weakref
 
 import mesa
@@ -216,8 +217,34 @@ def test_interventions_are_booked_in_the_ledger() -> None:
 def test_a_cell_without_states_is_refused_with_a_clear_message() -> None:
     model = niche()
     cell = TumorCell(model, x_um=50.0, y_um=60.0, z_um=10.0)
-    with pytest.raises(ValueError, match=f"cell {cell.unique_id} has no biomass"):
+    complaint = rf"cell {cell.unique_id} .* has biomass = 0\.0 \(expected above 0; add_cells places whole cells\)"
+    with pytest.raises(FloatingPointError, match=complaint):
         model.step()
+
+
+@pytest.mark.parametrize(
+    "place", [(-0.1, 50.0, 10.0), (50.0, 200.1, 10.0), (50.0, 50.0, 20.1), (50.0, math.nan, 10.0), (math.inf, 1.0, 1.0)]
+)
+def test_cells_are_placed_inside_the_box_only(place: tuple[float, float, float]) -> None:
+    model = niche()
+    n = model.population.size
+    with pytest.raises(
+        ValueError, match=r"add_cells: position 1 is \(.*\); expected .* \(µm: x 0-200, y 0-200, z 0-20\)"
+    ):
+        model.add_cells("blast", np.array([[50.0, 60.0, 10.0], place]))
+    with pytest.raises(ValueError, match=r"expected positions of shape \(n, 3\), got \(1, 2\)"):
+        model.add_cells("blast", np.array([[50.0, 60.0]]))
+    assert model.population.size == n
+
+
+def test_a_cell_on_the_far_side_of_a_box_that_rounding_made_smaller_is_placed_on_it() -> None:
+    side_um = 0.7 * 3 + 1e-12
+    model = niche(
+        domain={"size_um": [side_um, side_um], "voxel_um": 0.7}, vessels={"positions_um": [[1.0, 1.0]]},
+        cells={"blast": {"type": "all_blast", "positions_um": [[side_um, side_um]]}}, pharmacology={},
+    )  # fmt: skip
+    assert side_um > model.box_um[0]
+    assert (model.population.block("position_um")[0] <= model.box_um).all()
 
 
 def test_mesas_collector_names_every_column() -> None:

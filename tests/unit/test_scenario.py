@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
 from tumorabm.cell_types import CELL_TYPES
 from tumorabm.scenario import Scenario, load_scenario, scenario_from_dict
+from tumorabm.scenario.cell_schema import GROUP_PERTURBATIONS
 from tumorabm.scenario.field_defaults import FIELD_DEFAULTS
 from tumorabm.scenario.field_schema import BUILT_IN_FIELDS
 from tumorabm.scenario.toml_text import toml_document, toml_value
@@ -222,8 +223,20 @@ def test_text_after_a_line_break_sets_nothing_else():
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.floats(0, 1e6)
-factors = st.dictionaries(st.sampled_from(sorted(PERTURBATIONS)), numbers, max_size=3)
-ordered = ("crowding", "end_biomass", "necrosis_oxygen")  # parameters that must rise from one to the next
+
+
+def factors(names):
+    drawn = st.lists(st.sampled_from(sorted(names)), unique=True, max_size=3)
+    within = lambda name: st.floats(0, min(PERTURBATIONS[name].highest, 1e6))  # noqa: E731
+    return drawn.flatmap(lambda some: st.fixed_dictionaries({name: within(name) for name in some}))
+
+
+ordered = (
+    "crowding",
+    "end_biomass",
+    "necrosis_oxygen",
+    "size_growth",
+)  # parameters that must rise from one to the next
 own_keys = {"asns_relative", "asns_sigma", "asns_induction"}
 free_parameters = sorted(name for name in set(PARAMETERS) - own_keys if not any(part in name for part in ordered))
 
@@ -277,7 +290,7 @@ def scenarios(draw):
             "asns_relative": st.floats(0.001, 10),
             "asns_sigma": numbers,
             "parameters": st.lists(st.sampled_from(free_parameters), unique=True, max_size=3).flatmap(within_ranges),
-            "perturbations": factors,
+            "perturbations": factors(GROUP_PERTURBATIONS),
         },
     )
     where = st.one_of(
@@ -317,7 +330,7 @@ def scenarios(draw):
                 "time": st.fixed_dictionaries({"step_min": st.sampled_from([1, 6.0, 0.1, 60])}),
                 "fields": fields,
                 "cells": groups,
-                "perturbations": factors,
+                "perturbations": factors(PERTURBATIONS),
                 "pharmacology": optional(doses=st.lists(dose, max_size=2)),
             },
         )

@@ -191,7 +191,13 @@ PARAMETERS: dict[str, Parameter] = {
         150, "amol/min", 50, 300, "A", _TUNED, "Glu made from other amino acids' nitrogen"
     ),
     "cytosolic_asparaginase_uM_per_min": Parameter(
-        0.0, "µM/min", 0, 50, "V", "absent in mammalian lines (Pavlova 2018)", "cytosolic asparaginase"
+        0.0,
+        "µM/min",
+        0,
+        5000,
+        "V",
+        "absent in mammalian lines (Pavlova 2018); over-expressed at 1 µM with 10-100/s, 600-6000 [A]",
+        "cytosolic asparaginase",
     ),
     "urea_amol_per_min": Parameter(
         0.0, "amol/min", 0, 2e5, "D", "hepatocytes only", "greatest ammonia uptake into the urea cycle"
@@ -269,18 +275,11 @@ PARAMETERS: dict[str, Parameter] = {
         0.0, "1", 0, 1, "A", "stops S6K1, less than a third of the rest (F17)", "inhibition of S6K1 by rapamycin"
     ),
     # death
-    "death_uncharged_threshold": Parameter(
-        0.22, "1", 0.15, 0.3, "A", _TUNED + " (F7)", "uncharged tRNA above which CHOP rises"
+    "death_uncharged_threshold": Parameter(0.22, "1", 0.15, 0.3, "A", _TUNED, "uncharged tRNA above which CHOP rises"),
+    "death_atrophy": Parameter(
+        0.5, "1", 0, 2, "A", "more enzyme must not protect", "rise of the death signal without any translation"
     ),
-    "death_signal_per_min": Parameter(
-        3.2e-3,
-        "1/min",
-        1e-3,
-        1e-2,
-        "A",
-        _TUNED + " (F7); 3.0e-3 in constant medium, raised for cells that feed their medium",
-        "rise of the death signal (CHOP)",
-    ),
+    "death_signal_per_min": Parameter(3e-3, "1/min", 1e-3, 1e-2, "A", _TUNED, "rise of the death signal (CHOP)"),
     "death_signal_time_min": Parameter(1200, "min", 600, 2400, "A", _TUNED, "time constant of the death signal"),
     "death_signal_half4": Parameter(0.41, "1", 0.1, 1, "A", _TUNED, "4th power of the death signal at half killing"),
     "cisplatin": Parameter(
@@ -360,6 +359,9 @@ PARAMETERS: dict[str, Parameter] = {
         0.4, "1", 0, 1, "A", "relative to repulsion (PhysiCell default ratio 0.04-0.4)", "cell-cell adhesion"
     ),
 }
+
+GROUP_KEYS = ("asns_relative", "asns_sigma", "asns_induction")
+"""The parameters that a scenario sets as keys of a group of cells, not among its ``parameters``."""
 
 UPTAKE_KM_UM: dict[str, Parameter] = {
     "oxygen": Parameter(1.95, "µM", 0.5, 4, "A", "1.5 mmHg at 1.3 µM/mmHg", "oxygen at half uptake"),

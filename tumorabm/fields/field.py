@@ -112,7 +112,7 @@ class Field:
         concentration_mM: np.ndarray | None = None,
         initial_mM: float = 0.0,
         tolerance: float = 5e-4,
-        floor_mM: float = 1e-6,
+        floor_mM: float = 1e-7,
         scratch: Scratch | None = None,
     ) -> None:
         self.name, self.grid = name, grid

@@ -39,7 +39,8 @@ def error_ratio(levels, work, inverse_tau, filters, peak, tolerance, floor):
         for row in range(_GUARD, np.uint64(levels.start[1]), np.uint64(nx)):
             for i in range(np.uint64(nx)):
                 allowed = scale * (tolerance * max(values[row + i], PEAK_SHARE * peak) + floor)
-                largest[i] = max(largest[i], abs(estimate[row + i]) / allowed)
+                error = abs(estimate[row + i]) / allowed
+                largest[i] = largest[i] if not (error > largest[i]) and error == error else error
         error = largest.max()
         if error <= 1.0 or filters == 0:
             return error
@@ -135,7 +136,7 @@ def _accept(levels, work, concentration, net):
     n, nx, values = len(concentration), levels.shape[0, 2], work.iterate
     total = column_sum(values[GUARD : GUARD + n], nx, work.columns[0])
     factor = 1.0
-    if total > n * TINY_MM:
+    if not (total <= n * TINY_MM):
         factor = (column_sum(concentration, nx, work.columns[0]) + net) / total
     if abs(factor - 1.0) <= RESCALE_LIMIT:
         for v in range(np.uint64(n)):

@@ -268,7 +268,9 @@ def solve_stage(levels, terms, work, start, blend, inverse_tau, least):
         cycles += CYCLES_PER_NEWTON_STEP
         last_change = change
         change, total, peak = _correct(levels, work, 1.0 / scale)
-        if peak > RUNAWAY_MM:
+        if not np.isfinite(total):  # the maxima do not see what is not a number
+            return NOT_FINITE, cycles, _first_not_finite(work.iterate), change, peak
+        if not (peak <= RUNAWAY_MM):
             return NOT_CONVERGED, cycles, -1, change, peak
         # What is left is about the last change times f / (1 - f), where f is the factor of one Newton step.
         factor = min(0.5, max(0.05, change / last_change)) if last_change > 0.0 else 0.5

@@ -27,7 +27,7 @@ from tumorabm.fields.integrate import (
     take,
 )
 from tumorabm.fields.multigrid import GUARD, Levels
-from tumorabm.fields.stage import OK, OUT_OF_BALANCE, TINY_MM, Terms, Work, solve_stage
+from tumorabm.fields.stage import NOT_FINITE, OK, OUT_OF_BALANCE, TINY_MM, Terms, Work, solve_stage
 
 EULER_FILTERS, RUNGE_KUTTA_FILTERS = 1, 2
 EULER_SAFETY = 2.0  # the first-order step must be this much better than asked, as its errors add up in one direction
@@ -119,7 +119,7 @@ class Substeps:
             substep = (step_min - self._reached_min) / pieces
             error = self._runge_kutta_error(substep)
             growth = 0.9 * max(error, 1e-3) ** (-1.0 / 3.0)
-            if error > 1.0 and substep > smallest * (1.0 + ROUNDING):
+            if not error <= 1.0 and substep > smallest * (1.0 + ROUNDING):
                 wanted = max(smallest, substep * max(MOST_SHORTENING, growth))
                 continue
             if error <= 1.0:
@@ -200,7 +200,9 @@ class Substeps:
             self.enzyme_saturation,
             self.totals,
         )
-        if rescale > RESCALE_LIMIT:
-            raise NotSolvedError(OUT_OF_BALANCE, -1, self._reached_min, rescale)
+        if not rescale <= RESCALE_LIMIT:
+            bad = np.flatnonzero(~np.isfinite(self.work.iterate[GUARD:-GUARD]))
+            status, voxel = (NOT_FINITE, int(bad[0])) if len(bad) else (OUT_OF_BALANCE, -1)
+            raise NotSolvedError(status, voxel, self._reached_min, rescale)
         self.balance_correction = max(self.balance_correction, rescale)
         self.substeps += 1

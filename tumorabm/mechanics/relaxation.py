@@ -70,6 +70,8 @@ class RelaxResult(NamedTuple):
     """Time marched. Less than asked for where all cells came to rest early, or the evaluations ran out."""
     finished: bool
     """False where the evaluations ran out before the time was marched or all cells were at rest."""
+    fastest_row: int
+    """Where not finished, the row of the cell that moved fastest, in radii, at the last evaluation; else -1."""
 
 
 class _Cells(NamedTuple):
@@ -146,7 +148,7 @@ def relax(
     radii_um = as_column("radii_um", radii_um, n, np.float64)
     uids = as_column("uids", uids, n, np.int64)
     if n == 0:
-        return RelaxResult(0, 0, 0.0, 0.0, True)
+        return RelaxResult(0, 0, 0.0, 0.0, True, -1)
 
     left = total = dt_min * rate_per_min  # times below are in relaxation times 1/rate
     skin_um = _SKIN_IN_RADII * float(radii_um.max())
@@ -173,7 +175,8 @@ def relax(
             finished = left == 0.0
             ended = finished or evaluations >= max_evaluations
         positions_um[cells.row] = cells.body[:, :3]
-    return RelaxResult(evaluations, searches, overlap_um, (total - left) / rate_per_min, finished)
+    fastest_row = -1 if finished else int(cells.row[np.argmax(np.linalg.norm(velocity, axis=1) / cells.body[:, 3])])
+    return RelaxResult(evaluations, searches, overlap_um, (total - left) / rate_per_min, finished, fastest_row)
 
 
 def _ramp(time: float, stiffness: float) -> list[float]:
@@ -193,6 +196,8 @@ def _check(positions_um, dt_min, rate_per_min, tolerance, max_evaluations):
     for name, value in (("dt_min", dt_min), ("rate_per_min", rate_per_min), ("tolerance", tolerance)):
         if not 0.0 < value < math.inf:
             raise ValueError(f"{name} is {value}; expected a positive number")
+    if not dt_min * rate_per_min < math.inf:
+        raise ValueError(f"dt_min x rate_per_min is {dt_min} x {rate_per_min}; expected a finite product")
     if max_evaluations < 1:
         raise ValueError(f"max_evaluations is {max_evaluations}; expected at least 1")
     return len(positions_um)

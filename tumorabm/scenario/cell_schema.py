@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS, order_problem, parameter_problem
+from tumorabm.biology.parameters import GROUP_KEYS, PARAMETERS, PERTURBATIONS, order_problem, parameter_problem
 from tumorabm.cell_types import CELL_TYPES, CLOCK_CELL_PARAMETERS
 from tumorabm.scenario.base import FromList, NotNegative, Point, Points, Positive, Section
 from tumorabm.scenario.clock_schema import Clock
 from tumorabm.scenario.messages import Problem, refuse, unknown_name
 
-_OWN_KEYS = ("asns_relative", "asns_sigma", "asns_induction")
 _CLOCK_TYPES = tuple(name for name, preset in CELL_TYPES.items() if not preset.metabolic)
 
 CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
@@ -122,7 +121,7 @@ class CellGroup(Section):
     parameters: dict[str, float] = Field(
         {},
         description="values that replace those of the type; names as in tumorabm.biology.parameters",
-        json_schema_extra={"propertyNames": {"enum": [name for name in PARAMETERS if name not in _OWN_KEYS]}},
+        json_schema_extra={"propertyNames": {"enum": [name for name in PARAMETERS if name not in GROUP_KEYS]}},
     )
     perturbations: Perturbations = Field(
         {}, description="factors on enzymes, kinases and transporters of this group; 0 is a knock-out"
@@ -160,13 +159,20 @@ class CellGroup(Section):
             refuse([Problem((), unknown_name("cell type", name, CELL_TYPES))])
         return name
 
+    @field_validator("wells")
+    @classmethod
+    def _wells_are_named_once(cls, wells: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        twice = (index for index, well in enumerate(wells or ()) if well in wells[:index])
+        refuse(Problem((index,), "expected each well once") for index in twice)
+        return wells
+
     @field_validator("parameters")
     @classmethod
     def _parameters_exist(cls, parameters: dict[str, float]) -> dict[str, float]:
         refuse(
             Problem((name,), "expected among the group's own keys, not among its parameters")
             for name in parameters
-            if name in _OWN_KEYS
+            if name in GROUP_KEYS
         )
         refuse(_unknown_names(parameters, PARAMETERS, "parameter"))
         refuse(
@@ -205,7 +211,7 @@ class CellGroup(Section):
             if self.clock is not None:
                 yield Problem(("clock",), f"expected none, because a metabolism drives a {self.type}, not a clock")
             return
-        for key in (*_OWN_KEYS, "perturbations", "perturbation_schedule"):
+        for key in (*GROUP_KEYS, "perturbations", "perturbation_schedule"):
             if getattr(self, key) not in (None, {}, ()):
                 yield Problem((key,), f"expected none, because a {self.type} has no metabolism")
         for name in self.parameters:

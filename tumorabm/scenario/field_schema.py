@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from tumorabm.scenario.base import FromList, NotNegative, Positive, Section
+from tumorabm.scenario.base import FromList, Section
 from tumorabm.scenario.field_defaults import FIELD_DEFAULTS
 from tumorabm.scenario.messages import Problem, refuse
 from tumorabm.scenario.units import MM_PER_UM, oxygen_mmHg_to_mM
@@ -19,6 +19,13 @@ _RESERVED = ("time_h", "x_um", "y_um", "z_um", "vessel_position_um")
 BUILT_IN_FIELDS = tuple(FIELD_DEFAULTS)
 REACTING_FIELDS = frozenset({"asparagine", "aspartate", "glutamine", "glutamate", "ammonia", "asparaginase"})
 """The enzyme, what it splits and what it makes: there are all of them or none."""
+
+Rate = Annotated[float, Field(ge=0, le=1e9)]
+"""A rate per min, or a diffusion coefficient in µm²/min. Nothing that lives comes near the bound: oxygen has 1.2e5
+µm²/min in water, and 1e9/min is 60 ns. The solver works in single precision in part, and cannot hold 1e39."""
+Concentration = Annotated[float, Field(ge=0, le=1e9)]
+"""A concentration in the unit of its key; water is 5.5e7 µM."""
+HalfSaturation = Annotated[float, Field(gt=0, le=1e9)]
 
 FaceName = Annotated[
     Literal["x_low", "x_high", "y_low", "y_high", "z_low", "z_high", "all"],
@@ -66,9 +73,9 @@ class FieldEntry(Section):
     unit_suffix: ClassVar[str]
     engine_unit: ClassVar[str] = "mM"
 
-    diffusion_um2_per_min: NotNegative = Field(description="µm²/min; diffusion coefficient in the tissue")
-    decay_per_min: NotNegative = Field(0.0, description="1/min; first-order decay")
-    vessel_exchange_per_min: NotNegative = Field(
+    diffusion_um2_per_min: Rate = Field(description="µm²/min; diffusion coefficient in the tissue")
+    decay_per_min: Rate = Field(0.0, description="1/min; first-order decay")
+    vessel_exchange_per_min: Rate = Field(
         0.0, description="1/min; exchange rate with plasma of a voxel with one vessel"
     )
     plasma_fraction: float = Field(
@@ -119,21 +126,21 @@ class MicromolarFace(Section):
     """An open face of a field in µM."""
 
     face: FaceName
-    concentration_uM: NotNegative = Field(description="µM; concentration held at the face")
+    concentration_uM: Concentration = Field(description="µM; concentration held at the face")
 
 
 class OxygenFace(Section):
     """An open face of the oxygen field."""
 
     face: FaceName
-    concentration_mmHg: NotNegative = Field(description="mmHg; partial pressure held at the face")
+    concentration_mmHg: Concentration = Field(description="mmHg; partial pressure held at the face")
 
 
 class EnzymeFace(Section):
     """An open face of the asparaginase field."""
 
     face: FaceName
-    concentration_iu_per_mL: NotNegative = Field(description="IU/mL; activity held at the face")
+    concentration_iu_per_mL: Concentration = Field(description="IU/mL; activity held at the face")
 
 
 _INITIAL = "at the start; absent: steady state with the initial cells, or without vessels and open faces as in plasma"
@@ -145,8 +152,8 @@ class MicromolarEntry(FieldEntry):
 
     unit_suffix: ClassVar[str] = "uM"
 
-    plasma_uM: NotNegative = Field(0.0, description="µM; concentration in plasma")
-    initial_uM: NotNegative | None = Field(None, description=f"µM; concentration {_INITIAL}")
+    plasma_uM: Concentration = Field(0.0, description="µM; concentration in plasma")
+    initial_uM: Concentration | None = Field(None, description=f"µM; concentration {_INITIAL}")
     faces: Annotated[tuple[MicromolarFace, ...], FromList] = Field((), description=_FACES)
 
     @staticmethod
@@ -158,7 +165,7 @@ class MicromolarEntry(FieldEntry):
 class OwnField(MicromolarEntry):
     """A field of the scenario's own, in µM."""
 
-    uptake_km_uM: Positive = Field(1.0, description="µM; concentration at half of the cells' greatest uptake")
+    uptake_km_uM: HalfSaturation = Field(1.0, description="µM; concentration at half of the cells' greatest uptake")
 
 
 def _nothing_required(schema: dict) -> None:
@@ -180,9 +187,9 @@ class OxygenField(FieldEntry):
     model_config = _BUILT_IN
     unit_suffix: ClassVar[str] = "mmHg"
 
-    plasma_mmHg: NotNegative = Field(description="mmHg; partial pressure in the vessels")
-    initial_mmHg: NotNegative | None = Field(None, description=f"mmHg; partial pressure {_INITIAL}")
-    uptake_km_mmHg: Positive | None = Field(
+    plasma_mmHg: Concentration = Field(description="mmHg; partial pressure in the vessels")
+    initial_mmHg: Concentration | None = Field(None, description=f"mmHg; partial pressure {_INITIAL}")
+    uptake_km_mmHg: HalfSaturation | None = Field(
         None, description="mmHg; partial pressure at half of the cells' greatest uptake; absent: 1.5"
     )
     faces: Annotated[tuple[OxygenFace, ...], FromList] = Field((), description=_FACES)
@@ -200,11 +207,11 @@ class EnzymeField(FieldEntry):
     unit_suffix: ClassVar[str] = "iu_per_mL"
     engine_unit: ClassVar[str] = "IU/mL"
 
-    plasma_iu_per_mL: NotNegative = Field(description="IU/mL; activity in plasma before any dose")
+    plasma_iu_per_mL: Concentration = Field(description="IU/mL; activity in plasma before any dose")
     formulation: Literal["native_e_coli", "pegaspargase", "erwinia", "calaspargase"] = Field(
         "native_e_coli", description="kinetics of the activity that no dose brought"
     )
-    initial_iu_per_mL: NotNegative | None = Field(None, description=f"IU/mL; activity {_INITIAL}")
+    initial_iu_per_mL: Concentration | None = Field(None, description=f"IU/mL; activity {_INITIAL}")
     faces: Annotated[tuple[EnzymeFace, ...], FromList] = Field((), description=_FACES)
 
 

@@ -19,7 +19,7 @@ from tumorabm.scenario.cell_schema import (
     check_perturbations,
     check_schedule,
 )
-from tumorabm.scenario.field_schema import BUILT_IN_FIELDS, REACTING_FIELDS, FieldSettings, FieldTable
+from tumorabm.scenario.field_schema import BUILT_IN_FIELDS, REACTING_FIELDS, FieldSettings, FieldTable, Rate
 from tumorabm.scenario.messages import Problem, refuse, unknown_name
 from tumorabm.scenario.toml_text import toml_document
 from tumorabm.scenario.units import UM3_PER_UL
@@ -33,6 +33,8 @@ _MAX_VOXELS_A_SIDE = 1e6
 _MAX_VOXELS = 10**8
 _MAX_VESSELS = 10**7
 _SLAB_UM = 20.0
+_MOST_RELAXATIONS = 1000
+"""Most relaxation times in a step. Each takes tissue 3 to 30 evaluations of the forces; 100 times as many are made."""
 _MAX_INTEGER = 2**63 - 1  # of TOML
 
 
@@ -41,8 +43,8 @@ class SpatialDomain(Section):
 
     mode: Literal["spatial"] = Field("spatial", description="diffusion on a grid")
     size_um: Point = Field(description="µm; [x, y] or [x, y, z] of the domain, whole numbers of voxels")
-    voxel_um: Positive = Field(20.0, description="µm; edge of a voxel")
-    thickness_um: Positive | None = Field(
+    voxel_um: float = Field(20.0, gt=0, le=1e6, description="µm; edge of a voxel")
+    thickness_um: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         None, description="µm; thickness of the slab of a 2-D domain, 20 where it is absent"
     )
 
@@ -104,12 +106,12 @@ class WellMixedDomain(Section):
     """Wells or flasks without gradients: each a compartment of its own."""
 
     mode: Literal["well_mixed"] = Field(description="compartments without gradients")
-    volume_uL: Positive = Field(description="µL; volume of medium in each well")
+    volume_uL: float = Field(gt=0, le=1e12, description="µL; volume of medium in each well")
     wells: int = Field(1, ge=1, le=100_000, description="number of wells, which exchange nothing with one another")
-    gas_exchange_per_min: NotNegative = Field(
+    gas_exchange_per_min: Rate = Field(
         0.0, description="1/min; exchange of oxygen with air that holds fields.oxygen.plasma_mmHg; 0: sealed"
     )
-    perfusion_per_min: NotNegative = Field(
+    perfusion_per_min: Rate = Field(
         0.0, description="1/min; exchange of all fields with plasma: a piece of tissue in place of a well"
     )
 
@@ -160,8 +162,11 @@ class Medium(Section):
     else is written into a field's vessel exchange.
     """
 
-    exchange_per_min: Positive = Field(
-        1e4, description="1/min; exchange of voxels that hold no cell and are connected to the outside with the medium"
+    exchange_per_min: float = Field(
+        1e4,
+        gt=0,
+        le=1e9,
+        description="1/min; exchange of voxels that hold no cell and are connected to the outside with the medium",
     )
 
 
@@ -169,7 +174,9 @@ class Mechanics(Section):
     """Forces between cells."""
 
     enabled: bool = Field(True, description="whether cells push and hold each other")
-    relaxation_rate_per_min: Positive = Field(0.5, description="1/min; stiffness over drag of a pair of cells")
+    relaxation_rate_per_min: Positive = Field(
+        0.5, description="1/min; stiffness over drag of a pair of cells; times time.step_min at most 1000"
+    )
     tolerance: Positive = Field(
         0.05, description="1; relaxation stops once no cell would move by more than this fraction of its radius"
     )
@@ -182,7 +189,7 @@ class Dose(Section):
     formulation: Literal["native_e_coli", "pegaspargase", "erwinia", "calaspargase"] = Field(
         description="sets the kinetics in plasma"
     )
-    dose_iu_per_m2: Positive = Field(description="IU/m²; dose by body surface")
+    dose_iu_per_m2: float = Field(gt=0, le=1e9, description="IU/m²; dose by body surface")
     day: NotNegative = Field(description="days from the start, falls on the nearest step")
     route: Literal["iv", "im"] = Field("iv", description="intravenous or intramuscular")
 
@@ -190,12 +197,12 @@ class Dose(Section):
 class Plasma(Section):
     """Turnover in plasma."""
 
-    asparagine_influx_uM_per_min: NotNegative = Field(
+    asparagine_influx_uM_per_min: Rate = Field(
         2.0, description="µM/min; asparagine that organs and diet release into plasma, 1-3"
     )
-    glutamine_turnover_per_min: NotNegative = Field(0.03, description="1/min; return of glutamine to its normal value")
-    ammonia_clearance_per_min: NotNegative = Field(0.058, description="1/min; clearance of ammonia from plasma")
-    dietary_asparagine_factor: NotNegative = Field(1.0, description="factor on the asparagine influx by diet")
+    glutamine_turnover_per_min: Rate = Field(0.03, description="1/min; return of glutamine to its normal value")
+    ammonia_clearance_per_min: Rate = Field(0.058, description="1/min; clearance of ammonia from plasma")
+    dietary_asparagine_factor: Rate = Field(1.0, description="factor on the asparagine influx by diet")
 
 
 class Pharmacology(Section):
@@ -297,6 +304,16 @@ class Scenario(Section):
     @classmethod
     def _scheduled_exist(cls, schedule: Schedule) -> Schedule:
         return check_schedule(schedule)
+
+    @field_validator("mechanics")
+    @classmethod
+    def _forces_can_be_followed(cls, mechanics: Mechanics, info: ValidationInfo) -> Mechanics:
+        time = info.data.get("time")
+        if time and mechanics.relaxation_rate_per_min * time.step_min > _MOST_RELAXATIONS * (1.0 + 1e-9):
+            most = _MOST_RELAXATIONS / time.step_min
+            expected = f"expected at most {most:.4g} with steps of {time.step_min:g} min, {_MOST_RELAXATIONS} a step"
+            refuse([Problem(("relaxation_rate_per_min",), expected)])
+        return mechanics
 
     @field_validator("pharmacology")
     @classmethod
