@@ -178,8 +178,13 @@ def twin_rates(y, t_min, table, which, e):
     arms *= 1.0 - 0.3 * p.rapamycin
     dy[9] = (p.mtorc1 * a * (1.0 - 0.3 * eif2a) * (0.6 + 0.4 * h) * arms - k) / p.mtorc1_time_min
     threshold = p.death_uncharged_threshold
-    stress = max(0.0, 1.0 - theta - threshold) / (1.0 - threshold) + 2.0 * max(0.0, y[5] - 1.0)
+    joint = n / (n + p.trna_km_asparagine_uM)
+    for other in (d, q, g):
+        joint *= other / (other + p.trna_km_other_uM)
+    stress = max(0.0, 1.0 - joint - threshold) / (1.0 - threshold) + 2.0 * max(0.0, y[5] - 1.0)
     stress += p.cisplatin * (1.5 - t)
+    if rec > 0.0:
+        stress += p.death_atrophy * max(0.0, rec - t) / rec
     dy[10] = p.death_signal_per_min * stress - y[10] / p.death_signal_time_min
     dy[11] = (built - digested) / p.protein_residues_amol
     dy[12] = 3.0 * nuc
@@ -568,3 +573,17 @@ def test_a_cell_without_a_known_sub_step_starts_with_the_whole_step():
     fresh.advance()
     known.advance()
     np.testing.assert_array_equal(fresh.states, known.states)
+
+
+def test_a_cell_without_any_source_of_aspartate_decays_for_a_week_without_fault():
+    """Below half the biomass nothing is digested: Asp falls to 1e-300 amol, where rounding can go below zero."""
+    lacking = {"got1_amol_per_min": 0.0, "got2_amol_per_min": 0.0, "aspartate_import_amol_per_min": 0.0}
+    table = parameter_table([preset.parameters | lacking for preset in CELL_TYPES.values()])
+    number = len(table) * 2
+    cells = resting_cells(np.arange(number) % len(table), np.where(np.arange(number) < len(table), 0, 6), table)
+    cells.states[:, s.BIOMASS] = 0.45
+    for _ in range(7 * 240):
+        cells.advance()
+        assert np.isfinite(cells.donated).all()
+        assert cells.states.min() >= 0.0
+    assert cells.states[:, s.ASP].min() < 1e-100

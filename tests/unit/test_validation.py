@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from tumorabm.assays.media import medium_uM
 from tumorabm.cli import app
 from tumorabm.validation import suite
-from tumorabm.validation.experiments import Culture, asparaginase_series, half_dose
+from tumorabm.validation.experiments import Culture, asparaginase_series, grow, half_dose
 from tumorabm.validation.fact import Check, Fact, Verdict
 from tumorabm.validation.sensitivity import READOUTS, sensitivities, varied_parameters
 
@@ -112,6 +112,21 @@ class TestSense:
         # the well runs dry within three days or does not: the curve is steep, but no step
         assert ((viability > 0.1) & (viability < 0.9)).sum() >= 2
         assert -np.diff(viability).min() < 0.6
+
+    @pytest.mark.parametrize("medium", ["rpmi", "plasma"])
+    def test_glutaminase_never_protects_an_auxotroph_at_any_time(self, medium: str) -> None:
+        """Without Gln a cell translates less and keeps its Asn; that must not let it live longer."""
+        doses = np.array([0.0, 0.01, 0.1, 1.0, 10.0])
+        contents = medium_uM(medium)
+        culture = Culture("molt4", {**contents, "asparaginase": doses}, wells=len(doses))
+        experiment = grow({"line": culture}, 24.0, before_uM=contents, cells=300)
+        for _ in range(3):
+            live = experiment.mtt_by_well("line")
+            viability = live[1:] / live[0]
+            # the standard error of a share of 300 cells
+            noise = 3.0 * np.sqrt(viability.max() * (1.0 - viability.max()) / 300.0) / 2.0
+            assert np.diff(viability).max() < noise
+            experiment.run(24.0)
 
     def test_more_asns_never_lowers_viability_under_the_drug(self) -> None:
         levels = (0.03, 0.1, 0.3, 1.0, 3.0)

@@ -48,6 +48,7 @@ from tumorabm.biology.stress import (
     eif2a_phosphorylation,
     er_load_rate,
     er_stressors,
+    joint_charging,
     trna_charging,
 )
 from tumorabm.biology.transport import MMHG_PER_MM
@@ -59,6 +60,7 @@ TOLERANCE = 0.005
 AMMONIA_KM_UM = UPTAKE_KM_UM["ammonia"].value
 FLOOR_UM = 0.2  # error below this concentration does not count; tRNA charging feels Asn at 15 µM
 SMALLEST_SUBSTEP_MIN = 1e-6
+NOTHING = 1e-30  # a state that decays for days comes to numbers that rounding can turn just below 0
 
 Outside = namedtuple("Outside", "oxygen_mM glucose_mM ammonia_mM exchange_mM crowding saturation_min")
 """What the cells meet: by voxel four concentrations (n_voxels,) in mM; by cell the share of space taken around it (n,);
@@ -104,7 +106,7 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
     proteolysis = proteolysis_level(p, mtorc1, biomass)
     level = translation_in_space(free, proteolysis, e.allowance)
     by_charged = by_gate = 0.0
-    if free < 1.0 and charged > 0.0:
+    if free < 1.0 and charged > NOTHING:
         share = 1.0 if free <= proteolysis else e.allowance
         block = p.translation_eif2a_block
         by_charged = share * free * (1.0 / charged - block * p_by_charged / (1.0 - block * p_eif2a))
@@ -171,7 +173,7 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
         asns_mrna_rate(p, mrna, atf4, e.basal_asns, e.methylated),
         asns_protein_rate(p, copies, mrna, charged, volume),
         mtorc1_rate(p, mtorc1, N, Q, X, p_eif2a, gate, e.energy),
-        death_signal_rate(p, death, charged, er_load, level),
+        death_signal_rate(p, death, joint_charging(p, N, D, Q, G), er_load, level, proteolysis),
         level,
         charged,
         p_eif2a,
@@ -374,7 +376,7 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
         ammonia_out = extent.glutaminase + extent.cytosolic + step * e.ammonia - extent.fixation
         smallest = min(n_new, d_new, q_new, g_new, x_new, er_new, atf4_new, mrna_new, copies_new, mtorc1_new, death_new)
         smallest = min(smallest, ammonia_out + 1e-9 * step * e.ammonia)
-        if not (error <= 1.0 and smallest >= 0.0 and biomass_new > 0.0):
+        if not (error <= 1.0 and smallest >= -NOTHING and biomass_new > 0.0):
             step *= max(0.2, 0.9 / error**0.5) if error > 1.0 else 0.25
             if not step > SMALLEST_SUBSTEP_MIN:
                 return np.nan, np.nan
@@ -389,8 +391,9 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
         donated += extent.donation
         transaminated += extent.transamination
         state[s.NUCLEOTIDE_N] += 3.0 * extent.nucleotide
-        n, d, q, g, x, er_load, atf4 = n_new, d_new, q_new, g_new, x_new, er_new, atf4_new
-        mrna, copies, mtorc1, death, biomass = mrna_new, copies_new, mtorc1_new, death_new, biomass_new
+        n, d, q, g, x = max(n_new, 0.0), max(d_new, 0.0), max(q_new, 0.0), max(g_new, 0.0), max(x_new, 0.0)
+        er_load, atf4, mrna, copies = max(er_new, 0.0), max(atf4_new, 0.0), max(mrna_new, 0.0), max(copies_new, 0.0)
+        mtorc1, death, biomass = max(mtorc1_new, 0.0), max(death_new, 0.0), biomass_new
         elapsed += step
         growth = min(3.0, 0.9 / (error + 1e-12) ** 0.5)
         if not last or growth < 1.0:

@@ -4,17 +4,25 @@ from tumorabm.kernels import kernel
 
 
 @kernel
-def death_signal_rate(p, death_signal, charged_trna, er_load, translation):
-    """CHOP-like signal (1/min): ``k (max(0, u - .22)/.78 + 2 max(0, U - 1) + cis (1.5 - T)) - C/tau`` [A].
+def death_signal_rate(p, death_signal, joint_charging, er_load, translation, proteolysis):
+    """CHOP-like signal (1/min), the sum of four burdens less its decay [A].
 
-    Cisplatin's adducts raise it, less where translation lets the cell repair them (direction: gastric lines are more
-    sensitive with ASNS knocked down [V]).
+    ``k (max(0, u - .22)/.78 + 2 max(0, U - 1) + .5 max(0, R - T)/R + cis (1.5 - T)) - C/tau``
+
+    - Starvation: u is what `tumorabm.biology.stress.joint_charging` leaves uncharged.
+    - Unfolded protein: ER load U.
+    - Atrophy: translation T that does not replace proteolysis R, so that short-lived proteins of survival go. Without
+      it glutaminase would protect cells from asparaginase: without Gln they translate less and keep their Asn.
+    - Cisplatin's adducts, less where translation lets the cell repair them (gastric lines are more sensitive with ASNS
+      knocked down [V]).
     """
     threshold = p.death_uncharged_threshold
-    starvation = max(0.0, 1.0 - charged_trna - threshold) / (1.0 - threshold)
+    starvation = max(0.0, 1.0 - joint_charging - threshold) / (1.0 - threshold)
     unfolding = 2.0 * max(0.0, er_load - 1.0)
+    atrophy = p.death_atrophy * max(0.0, 1.0 - translation / proteolysis) if proteolysis > 0.0 else 0.0
     adducts = p.cisplatin * (1.5 - translation)
-    return p.death_signal_per_min * (starvation + unfolding + adducts) - death_signal / p.death_signal_time_min
+    burden = starvation + unfolding + atrophy + adducts
+    return p.death_signal_per_min * burden - death_signal / p.death_signal_time_min
 
 
 @kernel

@@ -57,6 +57,8 @@ def advance_cycle(p, dt_min, phase, progress, state, energy, charged_trna):
     left_min = dt_min
     while True:
         pace = phase_pace(p, phase, state, energy) / phase_length_min(p, phase)
+        if pace <= 0.0:
+            return phase, progress, False
         if progress + pace * left_min < 1.0:
             return phase, progress + pace * left_min, False
         if phase == s.MITOSIS:

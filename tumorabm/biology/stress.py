@@ -41,6 +41,18 @@ def trna_charging(p, asparagine_uM, aspartate_uM, glutamine_uM, glutamate_uM, ex
 
 
 @kernel
+def joint_charging(p, asparagine_uM, aspartate_uM, glutamine_uM, glutamate_uM):
+    """Charged share of the tRNAs of Asn, Asp, Gln and Glu together, 0 to 1: the product of their ``c/(c+K)`` [A].
+
+    What stands for the burden of starvation: a second scarce amino acid adds to the first (`death_signal_rate`).
+    """
+    other = p.trna_km_other_uM
+    acidic = aspartate_uM / (aspartate_uM + other) * glutamate_uM / (glutamate_uM + other)
+    amides = asparagine_uM / (asparagine_uM + p.trna_km_asparagine_uM) * glutamine_uM / (glutamine_uM + other)
+    return acidic * amides
+
+
+@kernel
 def eif2a_phosphorylation(p, charged_trna, er_load):
     """p-eIF2a, 0 to 1, and its derivative by charged tRNA: ``z/(1+z), z = GCN2 (u/.35)^3 + PERK (U/.7)^3``."""
     uncharged = (1.0 - charged_trna) / p.gcn2_half_uncharged

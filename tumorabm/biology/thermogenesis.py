@@ -7,7 +7,7 @@ from tumorabm.kernels import kernel
 def thermogenic_program(p, mtorc1):
     """Thermogenic genes, relative to a cell without mTORC1: ``1 + gain K``.
 
-    Direction: seed document [V], Xu 2021 [M]; size [A]. The same factor raises the greatest uptake of glucose, and of oxygen, which uncoupled respiration burns. The gain
-    is 0 but in adipocytes.
+    Direction: seed document [V], Xu 2021 [M]; size [A]. The same factor raises the greatest uptake of glucose, and of
+    oxygen, which uncoupled respiration burns. The gain is 0 but in adipocytes.
     """
     return 1.0 + p.thermogenic_gain * mtorc1

@@ -11,14 +11,12 @@ import pandas as pd
 from tumorabm.assays.media import INCUBATOR_MMHG, medium_uM
 from tumorabm.assays.wells import CELLS_PER_UL, Wells, wells_scenario
 from tumorabm.biology import states as s
-from tumorabm.biology.parameters import PERTURBATIONS
+from tumorabm.biology.parameters import GROUP_KEYS
 from tumorabm.model import TumorModel
 from tumorabm.scenario import scenario_from_dict
 
 TISSUE_CELLS_PER_UL = 500.0
 """Few enough that exchange with plasma at 1/min brings all that the cells take up [A]."""
-
-POOLS = ("asparagine", "aspartate", "glutamine", "glutamate")
 
 
 @dataclass(frozen=True)
@@ -89,14 +87,13 @@ def grow(
     """
     before_uM = medium_uM("rpmi") if before_uM is None else before_uM
     groups, first = {}, 0
-    own_keys = ("asns_relative", "asns_sigma", "asns_induction")
     for name, culture in cultures.items():
         groups[name] = {
             "type": culture.cell_type,
             "count": cells,
             "wells": list(range(first, first + culture.wells)),
-            "parameters": {key: float(v) for key, v in culture.parameters.items() if key not in own_keys},
-            **{key: float(culture.parameters[key]) for key in own_keys if key in culture.parameters},
+            "parameters": {key: float(v) for key, v in culture.parameters.items() if key not in GROUP_KEYS},
+            **{key: float(culture.parameters[key]) for key in GROUP_KEYS if key in culture.parameters},
             "perturbations": {key: float(v) for key, v in culture.always.items()},
             "perturbation_schedule": [
                 {"perturbation": key, "at_h": settle_h, "value": float(v)} for key, v in culture.perturbations.items()
@@ -147,11 +144,6 @@ class Experiment:
             live=("uid", "size"), biomass=("biomass", "sum"), mtt=("reducing_power", "sum")
         )
         return frame.reindex(list(self._wells_of)).fillna(0.0)
-
-    @property
-    def live_fold(self) -> pd.Series:
-        """Live cells now over those at the treatment."""
-        return self._totals()["live"] / self.start["live"]
 
     @property
     def growth(self) -> pd.Series:
@@ -329,11 +321,3 @@ def on_plasma(
     model = TumorModel(scenario_from_dict(data), rng=seed)
     start = float(model.population.data["biomass"].sum())
     return Tissue(model.run(), start)
-
-
-def perturbed(**levers: float) -> dict[str, float]:
-    """Return perturbations by name; a name that is none fails at once."""
-    unknown = set(levers) - set(PERTURBATIONS)
-    if unknown:
-        raise KeyError(f"no perturbation {', '.join(sorted(unknown))}")
-    return levers

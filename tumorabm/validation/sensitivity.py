@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tumorabm.assays.media import medium_uM
-from tumorabm.biology.parameters import PARAMETERS
+from tumorabm.biology.parameters import GROUP_KEYS, PARAMETERS
 from tumorabm.cell_types import CELL_TYPES
 from tumorabm.model import TumorModel
 from tumorabm.scenario import scenario_from_dict
@@ -87,14 +87,13 @@ def _asns_induction(variants: Mapping[str, Mapping[str, float]], cells: int) -> 
 
 
 def _invasive_score(variants: Mapping[str, Mapping[str, float]], cells: int) -> pd.Series:
-    own_keys = ("asns_relative", "asns_sigma", "asns_induction")
     groups = {
         name: {
             "type": "solid_tumour",
             "count": cells,
             "wells": [well],
-            "parameters": {key: value for key, value in parameters.items() if key not in own_keys},
-            **{key: value for key, value in parameters.items() if key in own_keys},
+            "parameters": {key: value for key, value in parameters.items() if key not in GROUP_KEYS},
+            **{key: value for key, value in parameters.items() if key in GROUP_KEYS},
         }
         for well, (name, parameters) in enumerate(variants.items())
     }
@@ -128,7 +127,7 @@ def draw(table: pd.DataFrame, path: Path, most: int = 15) -> None:
         axis.set_yticks(range(len(largest)), [f"{name} [{table.loc[name, 'tag']}]" for name in largest], fontsize=8)
         axis.axvline(0.0, color="black", linewidth=0.8)
         axis.set_title(title)
-        axis.set_xlabel("change of the readout, % per % of the parameter")
+        axis.set_xlabel("elasticity, % per %")
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -60,7 +60,7 @@ def anoxia_and_not_hypoxia_raises_atf4() -> Iterator[Check]:
 
 
 def either_arm_induces_asns() -> Iterator[Check]:
-    """S2: Asn withdrawn from ALL cells (only GCN2 can answer), tunicamycin (only PERK can), 24 h."""
+    """S2: Asn withdrawn from ALL cells (only GCN2 can answer), tunicamycin (only PERK can), 12 h."""
     fed, hungry = medium_uM("rpmi"), medium_uM("rpmi", asparagine=0.0)
     experiment = grow(
         {
