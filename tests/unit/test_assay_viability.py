@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from tumorabm.assays import viability
+from tumorabm.assays.dose_response import fit_dose_response
 from tumorabm.assays.plate import PlateDesign, default_doses, plate_layout
+from tumorabm.assays.plots import draw_curve
 from tumorabm.biology.parameters import PERTURBATIONS
 from tumorabm.cli import app
 from tumorabm.pharmacology.inhibitors import INHIBITORS
@@ -18,6 +21,7 @@ from tumorabm.scenario import ScenarioError
 
 DOSES = (1e-5, 1e-4, 3e-4, 1e-3, 1e-2)
 SMALL = {"replicates": 2, "simulated_cells": 25, "n_bootstrap": 20}
+CHANGE = "{perturbation='cisplatin', at_h=30, value=1}"
 COLUMNS = ["well", "dose", "replicate", "live_cells", "absorbance", "viability"]
 
 
@@ -145,6 +149,51 @@ def test_measured_wells_are_fitted(own_folder: Path) -> None:
     assert Path("runs/viability-plate-s1/curve.png").exists()
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_measured_wells_of_european_excel_are_fitted_alike(own_folder: Path, separator: str) -> None:
+    doses = np.repeat([0.0, 0.01, 0.1, 1.0, 10.0, 100.0], 3)
+    wells = pd.DataFrame({"Note, if any": "a", "DOSE": doses, "Viability": 1.0 / (1.0 + doses)})
+    wells.to_csv("plate.csv", index=False, sep=separator, decimal=",", encoding="utf-8-sig", lineterminator="\r\n")
+    assert f"0,01{separator}0,990" in Path("plate.csv").read_text()
+    result = assay("--fit", "plate.csv")
+    assert result.exit_code == 0, result.output
+    fit = json.loads(Path("runs/viability-plate-s1/fit.json").read_text())
+    assert fit["ic50"] == pytest.approx(1.0, rel=1e-2)
+
+
+def test_the_pictures_of_a_plate_say_what_was_done_within_their_edges(own_folder: Path, monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **kwargs: drawn.append(figure))
+    changes = {"gls": 0.123, "gs": 0.5, "asn_antiport": 0.25, "contact_transfer": 0.3, "glutaminase_ratio": 0.2}
+    perturb = [word for name, value in changes.items() for word in ("--perturb", f"{name}={value}")]
+    short = ("--doses", "1e-4:1e-1:4", "--hours", 1, "--replicates", 2, "--simulated-cells", 10, "--bootstrap", 5)
+    result = assay(*short, *perturb, "--set", "perturbations.exchange_import=0.9")
+    assert result.exit_code == 0, result.output
+    assert len(drawn) == 2
+    for figure in drawn:
+        title = figure._suptitle.get_text().replace("\n", " ")
+        assert title == (
+            f"molt4, asparaginase, 1 h, {', '.join(f'{name} {value:g}' for name, value in changes.items())}, "
+            "with --set perturbations.exchange_import=0.9"
+        )
+        box = figure._suptitle.get_window_extent()
+        assert 0.0 <= box.x0 < box.x1 <= figure.bbox.width
+
+
+def test_the_curve_picture_says_that_its_ic50_is_interpolated(own_folder: Path) -> None:
+    doses = np.repeat([0.0, *np.geomspace(1e-5, 1.0, 11)], 3)
+    wells = np.where(doses < 2e-4, 1.0, np.where(doses < 0.2, 0.4, 0.0))
+    fit = fit_dose_response(doses, wells, unit="IU/mL", n_bootstrap=10)
+    assert fit.ic50_method == "interpolation"
+    figures = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, *args, **kwargs: figures.append(figure))
+        draw_curve(doses, wells, fit, own_folder / "curve.png", title="two steps")
+    (ax,) = figures[0].axes
+    assert {"means, joined", "IC50, of the means"} <= {text.get_text() for text in ax.get_legend().get_texts()}
+    assert "interpolated" in ax.get_title()
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -155,6 +204,18 @@ def test_measured_wells_are_fitted(own_folder: Path) -> None:
         (["--formulation", "erwina"], "nearest valid name: erwinia"),
         (["--drug", "torin_1", "--formulation", "erwinia"], "because torin_1 has none"),
         (["--drug", "rapamycin", "--perturb", "rapamycin=1"], "the dose of rapamycin sets it"),
+        (["--drug", "rapamycin", "--set", "perturbations.rapamycin=0.5"], "the dose of rapamycin sets it"),
+        (["--drug", "cisplatin", "--set", f"perturbation_schedule=[{CHANGE}]"], "the dose of cisplatin sets it"),
+        (
+            ["--drug", "cisplatin", "--set", "cells.vehicle.perturbations.cisplatin=1"],
+            "cells.vehicle.perturbations.cis",
+        ),
+        (["--drug", "cisplatin", "--set", f"cells.vehicle.perturbation_schedule=[{CHANGE}]"], "no other value of cis"),
+        (
+            ["--drug", "cisplatin", "--set", "cells.vehicle.parameters.cisplatin=1"],
+            "cells.vehicle.parameters.cisplatin",
+        ),
+        (["--drug", "torin_1", "--set", "cells.dose_3.perturbation_schedule=[]"], "the dose of torin_1 sets it"),
         (["--knockout", "gss"], "nearest valid name: gs"),
         (["--set", "perturbations.gss=0"], "nearest valid name: gs"),
         (["--doses", "1,2,-3,4"], "-3: expected numbers above 0 in IU/mL"),
@@ -167,6 +228,10 @@ def test_measured_wells_are_fitted(own_folder: Path) -> None:
         (["--hours", "71.93"], "hours = 71.93: expected a positive whole number of steps of 6 min"),
         (["--hours", "nan"], "expected a positive whole number of steps"),
         (["--set", "fields.oxygen.initial_mmHg=0", "--set", "domain.gas_exchange_per_min=0"], "gas of an incubator"),
+        (["--set", "fields.oxygen.plasma_mmHg=0"], "fields.oxygen.plasma_mmHg = 0: cells die without oxygen"),
+        (["--set", "domain.gas_exchange_per_min=0"], "gas_exchange_per_min = 0: no oxygen reaches the medium"),
+        (["--set", "cells.cells.count=0"], "cells.cells.count = 0: expected at least one cell in each well"),
+        (["--doses", "1e-320,1e-3,1e-2,1e-1"], "expected numbers from 1e-12 to 1e+12 in IU/mL"),
         (["--background", "0.1"], "expected only with --fit"),
         (["--fit", "empty.csv"], "is empty; expected the columns dose, viability or dose, absorbance"),
         (["--fit", "other.csv"], "found the columns a, b; expected dose, viability or dose, absorbance"),
@@ -175,6 +240,19 @@ def test_measured_wells_are_fitted(own_folder: Path) -> None:
         (["--fit", "negative.csv"], "line 3: dose is -1, expected at least 0"),
         (["--fit", "short.csv"], "line 3: viability is empty, expected a number"),
         (["--fit", "treated.csv", "--hours", "3"], "expected no --hours beside it"),
+        (["--fit", "tiny.csv"], "line 3: dose is 9.99989e-321, expected 0 (vehicle) or from 1e-12 to 1e+12 IU/mL"),
+        (["--fit", "huge.csv"], "line 2: viability is 1e+308, expected at most 1e+06 in size"),
+        (["--fit", "treated.csv", "--background", "1e300"], "at most 1e+06 in size"),
+        (["--fit", "other.csv"], "(taken as separator: comma)"),
+        (["--fit", "semicolon.csv"], "found the columns a, b; expected dose, viability or dose, absorbance (taken as"),
+        (["--fit", "semicolon.csv"], "(taken as separator: semicolon)"),
+        (
+            ["--fit", "thousands.csv"],
+            'line 2: viability is "1.000,5", expected a number (taken as separator: semicolon)',
+        ),
+        (["--fit", "decimal.csv"], "line 3: has 4 cells, expected 2 as in the header (taken as separator: comma)"),
+        (["--fit", "twice.csv"], "found 2 columns dose; expected one"),
+        (["--fit", "blank.csv"], "is empty"),
     ],
 )
 def test_wrong_input_gets_one_message(own_folder: Path, arguments: list[str], expected: str) -> None:
@@ -185,6 +263,13 @@ def test_wrong_input_gets_one_message(own_folder: Path, arguments: list[str], ex
         "treated": "dose,viability\n1,1\n2,0.8\n3,0.5\n4,0.1\n",
         "negative": "dose,viability\n0,1\n-1,0.8\n",
         "short": "dose,viability\n0,1\n1\n",
+        "tiny": "dose,viability\n0,1\n1e-320,1\n1,1\n2,0.8\n3,0.5\n",
+        "huge": "dose,viability\n0,1e308\n0,1e308\n1,1\n2,0.8\n3,0.5\n4,0.1\n",
+        "semicolon": "a;b\n1;2\n",
+        "thousands": "dose;viability\n0;1.000,5\n",
+        "decimal": "dose,viability\n0,1\n0,5,0,9\n",
+        "twice": "dose,Dose,viability\n0,0,1\n",
+        "blank": ";;\n\n;;\n",
     }
     for name, text in files.items():
         Path(f"{name}.csv").write_text(text)
@@ -202,4 +287,5 @@ def test_vehicle_wells_that_die_by_themselves_are_named() -> None:
 
 def test_vehicle_wells_without_live_cells_have_no_viability() -> None:
     with pytest.raises(ScenarioError, match="no cell of the vehicle wells lives"):
-        viability(doses=DOSES, hours=1.0, overrides=["cells.cells.count=0"], **SMALL)
+        anoxic = ["fields.oxygen.plasma_mmHg=1e-6", "fields.oxygen.initial_mmHg=0"]
+        viability(doses=DOSES, hours=6.0, overrides=anoxic, **SMALL)

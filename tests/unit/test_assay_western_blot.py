@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from tumorabm.assays import western_blot
 from tumorabm.assays.blot import densitometry
+from tumorabm.assays.plots import draw_blot
 from tumorabm.cli import app
 from tumorabm.scenario import ScenarioError
 
@@ -111,6 +113,39 @@ def test_measured_bands_give_densitometry(own_folder: Path) -> None:
     assert Path("runs/western-blot-film-s1/blot.png").exists()
 
 
+def test_measured_bands_of_european_excel_are_the_same(own_folder: Path) -> None:
+    Path("film.csv").write_text("Condition;P_S6K1;Total_S6K1\nwild type;0,3;1\nRag KO, starved;0,5;1,0\n")
+    result = assay("--fit", "film.csv")
+    assert result.exit_code == 0, result.output
+    bands = pd.read_csv("runs/western-blot-film-s1/bands.csv")
+    assert list(bands["condition"]) == ["wild type", "Rag KO, starved"]
+    assert list(bands["p_s6k1_ratio"]) == [0.3, 0.5]
+
+
+@pytest.mark.parametrize("n_replicates", [1, 12, 200])
+def test_a_blot_is_no_wider_than_a_screen_and_its_title_no_wider_than_the_blot(
+    tmp_path, monkeypatch, n_replicates: int
+) -> None:
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **kwargs: drawn.append(figure))
+    bands = densitometry(pd.DataFrame({"condition": ["a", "b"] * n_replicates, "p_s6k1": 1.0, "total_s6k1": 1.0}))
+    title = "solid_tumour, with --set " + ", ".join(f"perturbations.lever_{n}=0.{n}" for n in range(8)) + "_" * 200
+    draw_blot(bands, tmp_path / "blot.png", title=title)
+    (figure,) = drawn
+    assert figure.get_size_inches()[0] <= 16.0
+    box = figure._suptitle.get_window_extent()
+    assert 0.0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert figure._suptitle.get_text().startswith("solid_tumour, with --set perturbations.lever_0=0.0,")
+
+
+def test_the_title_of_a_blot_names_what_was_set(own_folder: Path, monkeypatch) -> None:
+    titles = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kwargs: titles.append(self._suptitle.get_text()))
+    small = ("--replicates", 1, "--cells-per-well", 10, "--out", "blot")
+    assert assay(*small, "--perturb", "gls=0.5", "--set", "perturbations.gs=0").exit_code == 0
+    assert titles == ["solid_tumour, gls 0.5, with --set perturbations.gs=0"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -124,6 +159,10 @@ def test_measured_bands_give_densitometry(own_folder: Path) -> None:
         (["--asparagine-uM", "nan"], "expected a dose in µM"),
         (["--noise", "-1"], "expected a relative standard deviation"),
         (["--set", "fields.oxygen.initial_mmHg=0", "--set", "fields.oxygen.plasma_mmHg=0"], "gas of an incubator"),
+        (["--set", "fields.oxygen.plasma_mmHg=0"], "fields.oxygen.plasma_mmHg = 0: cells die without oxygen"),
+        (["--set", "domain.gas_exchange_per_min=0"], "gas_exchange_per_min = 0: no oxygen reaches the medium"),
+        (["--set", "cells.cells.count=0"], "cells.cells.count = 0: expected at least one cell in each well"),
+        (["--replicates", "40"], "replicates = 40: expected at most 12 lanes of each condition"),
         (["--set", "domain.wells=3"], "expected the 15 wells of the protocol"),
         (["--set", "hours=3"], "the protocol sets the times"),
         (["--set", "cells.cells.type=clock_cell"], "has no metabolism"),
@@ -145,4 +184,4 @@ def test_wrong_input_gets_one_message(own_folder: Path, arguments: list[str], ex
 
 def test_cells_that_die_before_lysis_are_named() -> None:
     with pytest.raises(ScenarioError, match="no cell of 'complete medium' lives at lysis"):
-        western_blot(overrides=["cells.cells.count=0"], **SMALL)
+        western_blot(overrides=["fields.oxygen.plasma_mmHg=1e-6", "fields.oxygen.initial_mmHg=0"], **SMALL)

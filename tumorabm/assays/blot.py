@@ -37,6 +37,9 @@ CONTROL = "complete medium"
 GROUP = "cells"
 """Name of the group of cells, for ``--set cells.cells...``."""
 
+MOST_REPLICATES = 12
+"""Of each condition: more lanes than a gel has, and than a picture shows."""
+
 _NOISE_STREAM = 0xB107
 
 
@@ -78,6 +81,10 @@ class BlotDesign:
         require_number("asparagine", self.asparagine_uM, "a dose in µM of at least 0")
         require_number("noise", self.noise, "a relative standard deviation from 0 to 1", 1.0)
         require_at_least_one("replicates", self.replicates)
+        if self.replicates > MOST_REPLICATES:
+            raise ScenarioError(
+                f"replicates = {self.replicates}: expected at most {MOST_REPLICATES} lanes of each condition on a blot"
+            )
         require_at_least_one("cells per well", self.cells_per_well)
 
     def stimuli(self) -> dict[str, dict[str, float] | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from tumorabm.assays.wells import GAS_EXCHANGE_PER_MIN
 from tumorabm.cell_types import CELL_TYPES
 from tumorabm.scenario import Scenario, ScenarioError
 from tumorabm.scenario.messages import unknown_name
@@ -33,7 +34,7 @@ def require_at_least_one(what: str, number: int) -> None:
 
 
 def require_protocol(scenario: Scenario, hours: float, n_wells: int) -> None:
-    """Refuse overrides of what the protocol sets, cells without a metabolism, and an incubator without oxygen.
+    """Refuse overrides of what the protocol sets, no cells, cells without a metabolism, and gas without oxygen.
 
     Parameters
     ----------
@@ -53,13 +54,19 @@ def require_protocol(scenario: Scenario, hours: float, n_wells: int) -> None:
             raise ScenarioError(
                 f"{scenario.name} with --set: cells.{name}.type: {group.type} has no metabolism to measure"
             )
-    oxygen = scenario.fields.oxygen
-    supply_mmHg = oxygen.plasma_mmHg if scenario.domain.gas_exchange_per_min else 0.0
-    start_mmHg = oxygen.plasma_mmHg if oxygen.initial_mmHg is None else oxygen.initial_mmHg
-    if supply_mmHg == 0.0 and start_mmHg == 0.0:
+        if not group.count:
+            raise ScenarioError(
+                f"{scenario.name} with --set: cells.{name}.count = 0: expected at least one cell in each well"
+            )
+    if scenario.fields.oxygen.plasma_mmHg == 0.0:
         raise ScenarioError(
-            f"{scenario.name} with --set: fields.oxygen: none in the medium and none in the gas above it; expected "
-            "fields.oxygen.plasma_mmHg above 0, the gas of an incubator (140 in air, 7 in 1 % oxygen)"
+            f"{scenario.name} with --set: fields.oxygen.plasma_mmHg = 0: cells die without oxygen in the gas above the "
+            "medium; expected the gas of an incubator (140 in air, 7 in 1 % oxygen)"
+        )
+    if scenario.domain.exchange_per_min("oxygen") == 0.0:
+        raise ScenarioError(
+            f"{scenario.name} with --set: domain.gas_exchange_per_min = 0: no oxygen reaches the medium of a sealed "
+            f"well from the gas of an incubator; expected a rate above 0, {GAS_EXCHANGE_PER_MIN:g} without --set"
         )
 
 

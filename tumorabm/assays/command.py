@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ _FREE_WITH_FIT = {
     "viability": {"fit", "out", "force", "seed", "drug", "n_bootstrap", "background"},
 }
 """Options that have a meaning beside --fit; the others set what is simulated."""
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+"""Of the columns of a CSV file, with their names."""
 
 assay = typer.Typer(
     help="Do a laboratory protocol on virtual cells.",
@@ -189,7 +192,7 @@ def _simulate_blot(design: BlotDesign, threads: int | None, out: str | None, for
     with _assay_folder(scenario.name, scenario.seed, out, force) as folder:
         bands = blot(design, threads=threads, tell=say)
         folder.write_text("scenario.toml", scenario.to_toml())
-        _write_blot(folder, bands, f"{design.cell_type}{_altered(design.perturbations)}", exposure=1.0)
+        _write_blot(folder, bands, f"{design.cell_type}{_altered(design)}", exposure=1.0)
         _write_provenance(folder, "western blot", scenario.seed, _inputs(design), "scenario.toml")
         path = folder.publish()
     _print_bands(bands, path)
@@ -205,7 +208,7 @@ def _simulate_plate(design: PlateDesign, threads: int | None, out: str | None, f
         folder.write_text("scenario.toml", scenario.to_toml())
         folder.write_text("wells.csv", plate.wells.to_csv(index=False, float_format="%.6g"))
         kind = f" ({design.formulation})" if design.formulation else ""
-        title = f"{design.cell_type}{_altered(design.perturbations)}, {design.drug}{kind}, {design.hours:g} h"
+        title = f"{design.cell_type}, {design.drug}{kind}, {design.hours:g} h{_altered(design)}"
         draw_plate(plate.wells, folder.path / "plate.png", title=title, unit=design.unit)
         _write_fit(folder, plate.wells, plate.fit, title)
         _write_provenance(folder, "viability", scenario.seed, _inputs(design), "scenario.toml")
@@ -219,8 +222,10 @@ def _inputs(design: BlotDesign | PlateDesign) -> dict[str, object]:
     return asdict(design)
 
 
-def _altered(perturbations: dict[str, float]) -> str:
-    return "".join(f", {name} {value:g}" for name, value in perturbations.items())
+def _altered(design: BlotDesign | PlateDesign) -> str:
+    """Return what differs from the protocol, for a title."""
+    perturbed = "".join(f", {name} {value:g}" for name, value in design.perturbations.items())
+    return perturbed + (f", with --set {', '.join(design.overrides)}" if design.overrides else "")
 
 
 # -- measured assays ------------------------------------------------------------------------------------------------
@@ -251,16 +256,26 @@ def _measure_plate(
 ) -> None:
     import pandas as pd
 
-    from tumorabm.assays.dose_response import fit_dose_response
+    from tumorabm.assays.dose_response import DOSE_RANGE, MOST_VIABILITY, fit_dose_response
     from tumorabm.assays.plate import dose_unit
 
-    unit = dose_unit(drug)
-    if not math.isfinite(background):
-        raise UserError(f"--background {background:g}: expected a finite number")
+    unit, (lowest, highest) = dose_unit(drug), DOSE_RANGE
+    if not abs(background) <= MOST_VIABILITY:
+        raise UserError(f"--background {background:g}: expected a finite number, at most {MOST_VIABILITY:g} in size")
     rows = _read_csv(source, [("dose", "viability"), ("dose", "absorbance")])
     for line, row in rows:
         if row["dose"] < 0.0:
             raise UserError(f"--fit {source}: line {line}: dose is {row['dose']:g}, expected at least 0 (0: vehicle)")
+        if row["dose"] and not lowest <= row["dose"] <= highest:
+            raise UserError(
+                f"--fit {source}: line {line}: dose is {row['dose']:g}, expected 0 (vehicle) or from {lowest:g} to "
+                f"{highest:g} {unit}"
+            )
+        for name in ("viability", "absorbance"):
+            if abs(row.get(name, 0.0)) > MOST_VIABILITY:
+                raise UserError(
+                    f"--fit {source}: line {line}: {name} is {row[name]:g}, expected at most {MOST_VIABILITY:g} in size"
+                )
     wells = pd.DataFrame([row for _, row in rows])
     if "viability" not in wells:
         wells["viability"] = wells["absorbance"] - background
@@ -283,48 +298,77 @@ def _measure_plate(
 def _read_csv(source: Path, layouts: Sequence[tuple[str, ...]]) -> list[tuple[int, dict[str, float | str]]]:
     """Return the rows of a CSV file with their line numbers: the columns of the first layout that it has.
 
-    All columns but ``condition`` are numbers. Empty lines are passed over.
+    Columns are separated by comma, semicolon or tab, whichever gives a header with the columns of a layout, in upper or
+    lower case. All columns but ``condition`` are numbers; where no comma separates, it may be a decimal comma. Empty
+    lines are passed over.
     """
     expected = " or ".join(", ".join(layout) for layout in layouts)
     try:
-        with source.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        text = source.read_text(encoding="utf-8-sig")
+        tables = [(separator, _lines(text, separator)) for separator in _SEPARATORS]
     except OSError as error:
         from tumorabm.output.run_folder import reason
 
         raise UserError(f"--fit {source}: cannot be read: {reason(error)}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--fit {source}: is no CSV file: {error}; expected the columns {expected}") from None
-    lines = [(number, row) for number, row in lines if any(row)]
-    if not lines:
+    if not all(lines for _, lines in tables):
         raise UserError(f"--fit {source}: is empty; expected the columns {expected}")
-    (_, header), *rows = lines
-    layout = next((layout for layout in layouts if set(layout) <= set(header)), None)
-    if layout is None:
-        raise UserError(f"--fit {source}: found the columns {', '.join(header)}; expected {expected}")
+    fitting = [
+        (separator, lines, layout)
+        for separator, lines in tables
+        for layout in layouts
+        if set(layout) <= set(_names(lines[0][1]))
+    ]
+    if not fitting:
+        separator, lines = max(tables, key=lambda table: len(table[1][0][1]))
+        raise UserError(
+            f"--fit {source}: found the columns {', '.join(lines[0][1])}; expected {expected} (taken as separator: "
+            f"{_SEPARATORS[separator]})"
+        )
+    separator, ((_, header), *rows), layout = fitting[0]
+    names = _names(header)
+    for name in layout:
+        if names.count(name) > 1:
+            raise UserError(f"--fit {source}: found {names.count(name)} columns {name}; expected one")
     if not rows:
         raise UserError(f"--fit {source}: has a header and no rows; expected a row for each well or lane")
-    return [
-        (number, {name: _cell(source, number, name, row, header.index(name)) for name in layout})
-        for number, row in rows
-    ]
+    return [(line, _row(source, line, row, names, layout, separator)) for line, row in rows]
 
 
-def _cell(source: Path, line: int, name: str, row: list[str], index: int) -> float | str:
-    text = row[index] if index < len(row) else ""
-    if name == "condition":
-        if not text:
-            raise UserError(f"--fit {source}: line {line}: condition is empty; expected a name")
-        return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        given = f'"{text}"' if text else "empty"
-        raise UserError(f"--fit {source}: line {line}: {name} is {given}, expected a number")
-    return value
+def _lines(text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Return the cells of each line of a CSV file that is not empty, with the line's number."""
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    blank = "".join(_SEPARATORS)
+    return [(number, row) for number, row in lines if any(cell.strip(blank) for cell in row)]
+
+
+def _names(header: list[str]) -> list[str]:
+    return [name.casefold() for name in header]
+
+
+def _row(
+    source: Path, line: int, row: list[str], names: list[str], layout: Sequence[str], separator: str
+) -> dict[str, float | str]:
+    """Return the columns of a layout from one line."""
+    where, taken = f"--fit {source}: line {line}", f"(taken as separator: {_SEPARATORS[separator]})"
+    if any(row[len(names) :]):
+        raise UserError(f"{where}: has {len(row)} cells, expected {len(names)} as in the header {taken}")
+    values: dict[str, float | str] = {}
+    for name in layout:
+        index = names.index(name)
+        text = row[index] if index < len(row) else ""
+        if name == "condition":
+            if not text:
+                raise UserError(f"{where}: condition is empty; expected a name {taken}")
+            values[name] = text
+            continue
+        values[name] = _number(text if separator == "," or "." in text else text.replace(",", "."))
+        if not math.isfinite(values[name]):
+            given = f'"{text}"' if text else "empty"
+            raise UserError(f"{where}: {name} is {given}, expected a number {taken}")
+    return values
 
 
 # -- options --------------------------------------------------------------------------------------------------------

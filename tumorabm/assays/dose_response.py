@@ -1,4 +1,8 @@
-"""Dose-response: a four-parameter logistic in the logarithm of the dose, the IC50, and its bootstrap interval."""
+"""Dose-response: a four-parameter logistic in the logarithm of the dose, the IC50, and its bootstrap interval.
+
+Where the logistic misses the mean of a dose by more than 10 % of vehicle, as where cells die in two steps, the IC50 is
+that of the means, interpolated between two doses in the logarithm of the dose.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,19 @@ MIN_DOSES = 4
 """A curve of four parameters needs as many distinct doses."""
 
 HALF = 0.5
-"""The IC50 is absolute: where the fitted curve crosses half of the vehicle's viability."""
+"""The IC50 is absolute: where viability crosses half of the vehicle's."""
+
+MARGIN = 0.01
+"""What falls below one half by less than this part of vehicle does not cross it."""
+
+DOSE_RANGE = (1e-12, 1e12)
+"""Doses above 0 that can be fitted, in their unit."""
+
+MOST_VIABILITY = 1e6
+"""Greatest size of a value of viability, in its unit and relative to vehicle."""
+
+LOGISTIC, INTERPOLATION = "logistic", "interpolation"
+"""How an IC50 was found."""
 
 INTERVAL = (0.025, 0.975)
 """Quantiles of the bootstrap interval."""
@@ -54,10 +70,13 @@ class Curve:
         return self.bottom + (self.top - self.bottom) * share
 
     def dose_at(self, viability: float) -> float:
-        """Return the dose at which the curve crosses ``viability``: 0 where it lies below, inf where it stays above."""
+        """Return the dose at which the curve crosses ``viability``: 0 where it lies below, inf where it stays above.
+
+        A curve that falls below by less than `MARGIN` stays above.
+        """
         if self.top <= viability:
             return 0.0
-        if self.bottom >= viability:
+        if self.bottom > viability - MARGIN:
             return math.inf
         return self.ec50 * ((self.top - viability) / (viability - self.bottom)) ** (1.0 / self.hill)
 
@@ -69,9 +88,13 @@ class DoseResponse:
     Attributes
     ----------
     ic50, ic50_low, ic50_high
-        Dose at which the fitted curve crosses 50 % of the vehicle's viability, and its 95 % bootstrap interval.
+        Dose at which viability crosses 50 % of the vehicle's, and its 95 % bootstrap interval, widened where it would
+        not hold the dose itself.
+    ic50_method
+        What crosses: ``"logistic"``, the fitted curve; or ``"interpolation"``, the means of the wells, joined over the
+        logarithm of the dose, where they cross first.
     ec50
-        Dose of the inflection.
+        Dose of the curve's inflection.
     hill, top, bottom
         As in `Curve`; hill is None where the curve is flat.
     unit
@@ -87,6 +110,7 @@ class DoseResponse:
     ic50: float | None
     ic50_low: float | None
     ic50_high: float | None
+    ic50_method: str
     ec50: float | None
     hill: float | None
     top: float
@@ -99,7 +123,8 @@ class DoseResponse:
     def report(self) -> dict[str, float | str | None]:
         """Return what stands in ``fit.json``."""
         keys = (
-            "ic50", "ic50_low", "ic50_high", "hill", "top", "bottom", "unit", "ec50", "message", "n_bootstrap",
+            "ic50", "ic50_low", "ic50_high", "ic50_method", "hill", "top", "bottom", "unit", "ec50", "message",
+            "n_bootstrap",
         )  # fmt: skip
         return {key: getattr(self, key) for key in keys}
 
@@ -111,7 +136,7 @@ def fit_dose_response(
 
     The interval is that of a case bootstrap: the wells of each dose, the vehicle's too, are drawn anew with their
     deviations from the mean widened by ``sqrt(n/(n-1))``, for n wells draw too narrow a spread. Each resample is
-    normalised to its own vehicle wells and fitted. A dose with one well has no spread.
+    normalised to its own vehicle wells and fitted, or interpolated as the plate is. A dose with one well has no spread.
 
     Parameters
     ----------
@@ -129,7 +154,7 @@ def fit_dose_response(
     Raises
     ------
     ValueError
-        No vehicle wells or none alive, or fewer than four distinct doses.
+        No vehicle wells or none alive, fewer than four distinct doses, or numbers that no plate has.
     """
     doses, viability = np.asarray(doses, float), np.asarray(viability, float)
     require_fittable(doses, viability)
@@ -139,29 +164,40 @@ def fit_dose_response(
     means = np.bincount(level_of, viability) / counts
     curve = fit_curve(levels, means, counts)
     tested = (levels[1], levels[-1])
-    crossing = curve.dose_at(HALF)
+    misfit = _misfit(curve, levels, means)
+    method = INTERPOLATION if misfit else LOGISTIC
+    crossing = first_crossing(levels, means) if misfit else curve.dose_at(HALF)
     ic50 = _tested(crossing, tested)
     bounds = (math.nan, math.nan)
     if n_bootstrap and counts.max() > 1:
         samples = [
-            _fit(levels, means_of_sample, counts, [_as_parameters(curve)]).dose_at(HALF)
-            for means_of_sample in _resamples(viability, level_of, means, n_bootstrap, seed)
+            first_crossing(levels, sample)
+            if misfit
+            else _fit(levels, sample, counts, [_as_parameters(curve)]).dose_at(HALF)
+            for sample in _resamples(viability, level_of, means, n_bootstrap, seed)
         ]
-        bounds = tuple(np.quantile(samples, INTERVAL, method="nearest"))  # interpolation fails at 0 and inf
-    step = _unresolved_step(curve, levels, means) if ic50 is not None else None
+        low, high = np.quantile(samples, INTERVAL, method="nearest")  # interpolation fails at 0 and inf
+        bounds = (min(low, crossing), max(high, crossing))
+    fall = (means.max(), means.min()) if misfit else (curve.top, curve.bottom)
+    step = _unresolved_step(fall, crossing, levels, means) if ic50 is not None else None
     if step is not None:
         bounds = (np.fmin(bounds[0], step[0]), np.fmax(bounds[1], step[1]))
     flat = curve.top - curve.bottom < _FLAT
+    ec50 = None if flat else _tested(curve.ec50, tested)
+    message = _message(crossing, bounds, step, levels, means, unit)
+    if misfit:
+        message += _misfit_message(misfit, ec50, levels, means, unit)
     return DoseResponse(
         ic50=ic50,
         ic50_low=_tested(bounds[0], tested),
         ic50_high=_tested(bounds[1], tested),
-        ec50=None if flat else _tested(curve.ec50, tested),
+        ic50_method=method,
+        ec50=ec50,
         hill=None if flat else curve.hill,
         top=curve.top,
         bottom=curve.bottom,
         unit=unit,
-        message=_message(crossing, bounds, step, levels, means, unit) + _misfit(curve, levels, means, unit),
+        message=message,
         n_bootstrap=n_bootstrap,
         curve=curve,
     )
@@ -173,14 +209,61 @@ def require_fittable(doses: np.ndarray, viability: np.ndarray) -> None:
         raise ValueError(f"doses have shape {doses.shape}, viability {viability.shape}; expected one value a well")
     if not (np.isfinite(doses).all() and np.isfinite(viability).all() and (doses >= 0.0).all()):
         raise ValueError("expected doses of at least 0 and viabilities that are finite numbers")
+    given = doses[doses > 0.0]
+    if len(given) and not (given.min() >= DOSE_RANGE[0] and given.max() <= DOSE_RANGE[1]):
+        extreme = given.min() if given.min() < DOSE_RANGE[0] else given.max()
+        raise ValueError(f"dose {extreme:g}: expected 0 (vehicle) or from {DOSE_RANGE[0]:g} to {DOSE_RANGE[1]:g}")
+    greatest = np.abs(viability).max(initial=0.0)
+    if greatest > MOST_VIABILITY:
+        raise ValueError(f"a viability of size {greatest:g}; expected at most {MOST_VIABILITY:g}")
     vehicle = viability[doses == 0.0]
     if not len(vehicle):
         raise ValueError("no vehicle wells; expected at least one well of dose 0, to which viability is normalised")
     if vehicle.mean() <= 0.0:
         raise ValueError("the vehicle wells hold nothing alive; expected a viability above 0 at dose 0")
+    if greatest > MOST_VIABILITY * vehicle.mean():
+        raise ValueError(
+            f"a viability of size {greatest:g}, where vehicle wells have {vehicle.mean():g}; expected at most "
+            f"{MOST_VIABILITY:g} times as much"
+        )
     n_doses = len(np.unique(doses[doses > 0.0]))
     if n_doses < MIN_DOSES:
         raise ValueError(f"{n_doses} distinct doses above 0; expected at least {MIN_DOSES} for a fit")
+
+
+def first_crossing(levels: np.ndarray, means: np.ndarray) -> float:
+    """Return the dose at which means, joined over the logarithm of the dose, first cross one half.
+
+    What falls below by less than `MARGIN` before it rises again does not cross.
+
+    Parameters
+    ----------
+    levels
+        Distinct doses, ascending, the first 0; shape (m,).
+    means
+        Mean viability of each, shape (m,).
+
+    Returns
+    -------
+    float
+        0 where it lies below the lowest dose, inf where there is none.
+    """
+    after = _first_below(means)
+    if after is None:
+        return math.inf
+    if after < 2:
+        return 0.0
+    part = (means[after - 1] - HALF) / (means[after - 1] - means[after])
+    return float(levels[after - 1] * (levels[after] / levels[after - 1]) ** part)
+
+
+def _first_below(means: np.ndarray) -> int | None:
+    """Return the index of the first mean below one half after which it falls below by `MARGIN`, None without one."""
+    low = np.flatnonzero(means <= HALF - MARGIN)
+    if not len(low):
+        return None
+    above = np.flatnonzero(means[: low[0]] >= HALF)
+    return int(above[-1]) + 1 if len(above) else 0
 
 
 def fit_curve(levels: np.ndarray, means: np.ndarray, counts: np.ndarray) -> Curve:
@@ -266,27 +349,39 @@ def _tested(dose: float, tested: tuple[float, float]) -> float | None:
     return float(dose) if tested[0] / slack <= dose <= tested[1] * slack else None
 
 
-def _unresolved_step(curve: Curve, levels: np.ndarray, means: np.ndarray) -> tuple[float, float] | None:
-    """Return the two doses between which viability falls, where no dose shows how; else None."""
-    fallen = (means[1:] - curve.bottom) / (curve.top - curve.bottom)
+def _unresolved_step(
+    fall: tuple[float, float], crossing: float, levels: np.ndarray, means: np.ndarray
+) -> tuple[float, float] | None:
+    """Return the two doses between which viability falls from top to bottom, where no dose shows how; else None."""
+    fallen = (means[1:] - fall[1]) / (fall[0] - fall[1])
     if ((fallen > _RESOLVED[0]) & (fallen < _RESOLVED[1])).any():
         return None
-    after = int(np.searchsorted(levels, curve.dose_at(HALF)))
+    after = int(np.searchsorted(levels, crossing))
     return (levels[after - 1], levels[after]) if 1 < after < len(levels) else None
 
 
-def _misfit(curve: Curve, levels: np.ndarray, means: np.ndarray, unit: str) -> str:
-    """Return a warning where the curve is not the shape of the wells, with the doses between which they cross half."""
+def _misfit(curve: Curve, levels: np.ndarray, means: np.ndarray) -> tuple[int, float] | None:
+    """Return the dose (its index) whose mean the curve misses most, and by how much, where it misses by too much."""
     distance = np.abs(curve(levels) - means)
     worst = int(distance.argmax())
-    if distance[worst] <= _BAD_FIT:
-        return ""
+    return (worst, float(distance[worst])) if distance[worst] > _BAD_FIT else None
+
+
+def _misfit_message(
+    misfit: tuple[int, float], ec50: float | None, levels: np.ndarray, means: np.ndarray, unit: str
+) -> str:
+    """Return the warning that the curve is not the shape of the wells, with the doses between which they cross half."""
+    worst, distance = misfit
     where = f"{levels[worst]:.3g} {unit}" if levels[worst] else "the vehicle"
-    text = f"; the curve fits badly, it misses {where} by {100.0 * distance[worst]:.0f} %"
-    below = np.flatnonzero(means < HALF)
-    if not len(below) or below[0] < 2:
+    text = f"; the curve fits badly, it misses {where} by {100.0 * distance:.0f} %"
+    after = _first_below(means)
+    if after is None or after < 2:
         return text
-    return f"{text}: the wells first fall below 50 % from {levels[below[0] - 1]:.3g} to {levels[below[0]]:.3g} {unit}"
+    inflection = "" if ec50 is None else f"; the inflection of the curve, EC50, is {ec50:.3g}"
+    return (
+        f"{text}: the IC50 is not the curve's but interpolated where the wells first fall below 50 % "
+        f"from {levels[after - 1]:.3g} to {levels[after]:.3g} {unit}{inflection}"
+    )
 
 
 def _message(
@@ -305,7 +400,9 @@ def _message(
             if crossing < levels[1]
             else ("above the highest", highest, means[-1])
         )
-        return f"IC50 {side} dose, {dose}: viability there is {100.0 * mean:.0f} %"
+        text = f"IC50 {side} dose, {dose}: viability there is {100.0 * mean:.0f} %"
+        at_half = crossing > levels[-1] and abs(mean - HALF) < MARGIN
+        return f"{text}, and does not cross 50 % by as much as {100.0 * MARGIN:.0f} %" if at_half else text
     text = f"IC50 {crossing:.3g} {unit}"
     if step is not None:
         return (

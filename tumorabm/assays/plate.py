@@ -28,7 +28,7 @@ from tumorabm.assays.checks import (
     require_protocol,
     require_whole_steps,
 )
-from tumorabm.assays.dose_response import MIN_DOSES, DoseResponse, fit_dose_response
+from tumorabm.assays.dose_response import DOSE_RANGE, MIN_DOSES, DoseResponse, fit_dose_response
 from tumorabm.assays.media import medium_uM
 from tumorabm.assays.wells import Wells, wells_scenario
 from tumorabm.biology.parameters import PERTURBATIONS
@@ -137,8 +137,8 @@ class PlateDesign:
         doses = default_doses(self.drug) if self.doses is None else self.doses
         object.__setattr__(self, "doses", tuple(sorted(map(float, doses))))
         self._check_doses()
-        if self.drug != ENZYME:
-            self._check_inhibitor()
+        if self.drug != ENZYME and self.formulation is not None:
+            raise ScenarioError(f"formulation {self.formulation}: expected none, because {self.drug} has none")
 
     @property
     def unit(self) -> str:
@@ -155,6 +155,8 @@ class PlateDesign:
         require_whole_steps(self._scenario(SETTLING_H), self.hours)
         scenario = self._scenario(SETTLING_H + self.hours)
         require_protocol(scenario, SETTLING_H + self.hours, len(self.concentrations) * self.replicates)
+        if self.drug != ENZYME:
+            self._check_inhibitor(scenario)
         return scenario
 
     def _scenario(self, hours: float) -> Scenario:
@@ -194,6 +196,10 @@ class PlateDesign:
                 raise ScenarioError(
                     f"doses: {dose:g}: expected numbers above 0 in {self.unit}; vehicle wells are added to them"
                 )
+            if not DOSE_RANGE[0] <= dose <= DOSE_RANGE[1]:
+                raise ScenarioError(
+                    f"doses: {dose:g}: expected numbers from {DOSE_RANGE[0]:g} to {DOSE_RANGE[1]:g} in {self.unit}"
+                )
         for dose, following in pairwise(self.doses):
             if dose == following:
                 raise ScenarioError(f"doses: {dose:g} twice; expected distinct doses, see replicates for more wells")
@@ -208,12 +214,27 @@ class PlateDesign:
                 else f"doses: {len(self.doses)}; expected at most {N_WELLS - 1} beside the vehicle"
             )
 
-    def _check_inhibitor(self) -> None:
-        if self.formulation is not None:
-            raise ScenarioError(f"formulation {self.formulation}: expected none, because {self.drug} has none")
+    def _check_inhibitor(self, scenario: Scenario) -> None:
+        """Refuse a scenario in which something but the dose sets the drug's lever.
+
+        A factor of all cells multiplies with that of the dose; a level, and what a group says, take its place.
+        """
         lever = INHIBITORS[self.drug].lever
-        if lever in self.perturbations and PERTURBATIONS[lever].is_level:
-            raise ScenarioError(f"perturbations: {lever}: expected another, because the dose of {self.drug} sets it")
+        is_level, parameters = PERTURBATIONS[lever].is_level, PERTURBATIONS[lever].parameters
+        sources = {f"cells.{name}.": group for name, group in scenario.cells.items()}
+        expected = {f"cells.{name}.": group["perturbation_schedule"] for name, group in self._groups().items()}
+        for where, source in (({"": scenario} if is_level else {}) | sources).items():
+            keys = [f"perturbations.{lever}"] if lever in source.perturbations else []
+            changes = [change.model_dump() for change in source.perturbation_schedule if change.perturbation == lever]
+            keys += ["perturbation_schedule"] if changes != expected.get(where, []) else []
+            keys += [
+                f"parameters.{name}" for name in parameters if is_level and name in getattr(source, "parameters", ())
+            ]
+            if keys:
+                raise ScenarioError(
+                    f"{scenario.name}: {where}{keys[0]}: expected no other value of {lever}, because the dose of "
+                    f"{self.drug} sets it"
+                )
 
 
 @dataclass(frozen=True)

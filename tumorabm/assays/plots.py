@@ -15,9 +15,10 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.text import Text
 from scipy.special import erf
 
-from tumorabm.assays.dose_response import HALF, DoseResponse
+from tumorabm.assays.dose_response import HALF, INTERPOLATION, DoseResponse
 from tumorabm.output import style
 
 BANDS = {"p_s6k1": "p-S6K1 (Thr389)", "total_s6k1": "S6K1"}
@@ -26,12 +27,16 @@ _PIXELS_PER_LANE, _PIXELS_PER_ROW = 40, 36
 _BAND_HALF_WIDTH, _BAND_HALF_HEIGHT, _BAND_EDGE = 0.36, 0.13, 0.06  # of a lane, and of a row
 _PAPER, _DARKEST = 0.93, 0.9  # grey of the membrane, and how much of it the darkest band takes away
 _GAP_LANES = 0.6  # between conditions
+_INCHES_PER_LANE, _WIDEST = 0.42, 16.0  # of a blot; more lanes than fit are drawn closer together
 _MOST_HORIZONTAL_LABELS = 7
 _LABEL_LETTERS = 13
 
 _VIABILITY_MAP = "viridis"
 _WELL_RADIUS = 0.42
 _ROWS, _N_COLUMNS = "ABCDEFGH", 12
+
+_TITLE_SHARE, _MESSAGE_SHARE = 0.96, 0.66  # of the figure's width
+_TITLE_LINES = 4  # what goes beyond is left out
 
 _CURVE_POINTS = 400
 _VEHICLE_SHARE = 0.17  # of the width of the tested doses, left of the lowest one
@@ -59,8 +64,9 @@ def draw_blot(bands: pd.DataFrame, path: Path, *, title: str, exposure: float | 
     middles = [lanes[group == index].mean() for index in range(len(conditions))]
     width = float(lanes[-1] + 1.0)
     with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=(max(6.0, 2.2 + 0.42 * width), 6.4), layout="constrained")
-        figure.suptitle(title)
+        inches = min(max(6.0, 2.2 + _INCHES_PER_LANE * width), _WIDEST)
+        figure = Figure(figsize=(inches, 6.4), layout="constrained")
+        _wrap(figure.suptitle(""), title)
         membranes = figure.subplots(
             3, 1, sharex=True, gridspec_kw={"height_ratios": (1.0, 1.0, 4.5)}, subplot_kw={"xlim": (-0.8, width - 0.2)}
         )
@@ -98,7 +104,7 @@ def draw_plate(wells: pd.DataFrame, path: Path, *, title: str, unit: str) -> Pat
         ax = figure.subplots(
             subplot_kw={"aspect": "equal", "xlim": (-0.7, _N_COLUMNS - 0.3), "ylim": (len(_ROWS) - 0.3, -0.7)}
         )
-        figure.suptitle(title)
+        _wrap(figure.suptitle(""), title)
         empty = [Circle((x, y), _WELL_RADIUS) for x in range(_N_COLUMNS) for y in range(len(_ROWS))]
         ax.add_collection(PatchCollection(empty, facecolor="white", edgecolor="#BBBBBB"))
         used = [Circle(place, _WELL_RADIUS) for place in zip(column, row, strict=True)]
@@ -154,9 +160,13 @@ def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path
         ax.plot(means.index, means, "D", color=style.SINGLE_COLOUR, markersize=6, fillstyle="none", label="mean")
         grid = np.geomspace(tested[0], tested[-1], _CURVE_POINTS)
         ax.plot(grid, fit.curve(grid), color=curve_colour, label="fit, four-parameter logistic")
+        if fit.ic50_method == INTERPOLATION:
+            of_doses = means[means.index >= tested[0]]
+            ax.plot(of_doses.index, of_doses, color=style.SINGLE_COLOUR, linewidth=1.0, label="means, joined")
         ax.axhline(HALF, color=style.DOSE_COLOUR, linestyle=":", linewidth=1.0)
         if fit.ic50 is not None:
-            ax.plot([fit.ic50, fit.ic50], [0.0, HALF], color=ic50_colour, linestyle="--", label="IC50")
+            label = "IC50, of the means" if fit.ic50_method == INTERPOLATION else "IC50"
+            ax.plot([fit.ic50, fit.ic50], [0.0, HALF], color=ic50_colour, linestyle="--", label=label)
             ax.plot(fit.ic50, HALF, "s", color=ic50_colour, markersize=6)
         if fit.ic50_low is not None and fit.ic50_high is not None:
             ax.axvspan(fit.ic50_low, fit.ic50_high, color=ic50_colour, alpha=0.15, linewidth=0, label="95 % interval")
@@ -165,10 +175,20 @@ def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path
         _mark_vehicle(ax, vehicle_at, tested)
         ax.set(xlabel=f"dose, {fit.unit}", ylabel="viability, 1 is the mean vehicle well")
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        figure.suptitle(title)
-        ax.set_title(textwrap.fill(fit.message, 90), fontsize=9)
+        _wrap(figure.suptitle(""), title)
+        _wrap(ax.set_title("", fontsize=9), fit.message, _MESSAGE_SHARE, 2 * _TITLE_LINES)
         figure.savefig(path, format="png")
     return path
+
+
+def _wrap(text: Text, words: str, share: float = _TITLE_SHARE, most_lines: int = _TITLE_LINES) -> None:
+    """Show ``words`` as they are, in lines that take at most a ``share`` of the figure's width."""
+    text.set_parse_math(False)  # a file may be named with two dollar signs
+    text.set_text(words)
+    letters, available = len(words), share * text.get_figure().bbox.width
+    while letters > 1 and (width := text.get_window_extent().width) > available:
+        letters = max(min(letters - 1, int(letters * available / width)), 1)
+        text.set_text(textwrap.fill(words, letters, max_lines=most_lines, placeholder=" …"[:letters]))
 
 
 def _draw_row(ax: Axes, lanes: np.ndarray, darkness: np.ndarray, width: float) -> None:
@@ -225,7 +245,7 @@ def _draw_densitometry(
     ax.plot(lanes, ratio, "o", color=style.SINGLE_COLOUR, markersize=4, label="replicate")
     ax.set(ylabel="p-S6K1 / S6K1", ylim=(0.0, 1.15 * (max(exposure or 0.0, ratio.max()) or 1.0)))
     ax.tick_params(bottom=False, labelbottom=False)
-    ax.set_xlabel("bars: mean of a condition; points: replicates, in the order of the lanes")
+    ax.set_xlabel("bars: mean of a condition; points: replicates, in the order of the lanes", fontsize=9)
 
 
 def _mark_vehicle(ax: Axes, vehicle_at: float, tested: np.ndarray) -> None:
