@@ -167,11 +167,12 @@ class TumorModel(ColumnModel):
         normal = {name: setting.plasma for name, setting in self.environment.settings.items()}
         formulation = scenario.fields.asparaginase.formulation
         self.plasma = Plasma(normal, scenario.pharmacology, self.step_min, formulation)
+        self.plasma.glutaminase_factor = self._glutaminase_factor()
         self.environment.see_plasma(self.plasma.concentrations)
 
         self.cell_types = tuple(scenario.cells)
         groups = list(scenario.cells.values())
-        self.parameters = self._parameters_at(0.0)
+        self.parameters = self._perturbed_parameters()
         self._perturbation_ticks = self._ticks_of_schedules()
         has_clocks = any(group.clock for group in groups)
         self.population = Population(self, BLOCKS + CLOCK_BLOCKS if has_clocks else BLOCKS)
@@ -338,22 +339,28 @@ class TumorModel(ColumnModel):
     def _perturb(self) -> None:
         """Let the perturbations that change at this tick take effect."""
         if self.tick in self._perturbation_ticks:
-            self.parameters[...] = self._parameters_at(self.time_h)
-            self.plasma.glutaminase_factor = perturbations_at(self.scenario, self.time_h).get("glutaminase_ratio", 1.0)
+            self.parameters[...] = self._perturbed_parameters()
+            self.plasma.glutaminase_factor = self._glutaminase_factor()
 
-    def _parameters_at(self, time_h: float) -> np.ndarray:
-        """Return the parameter records by cell type, with the perturbations that hold at ``time_h``."""
-        groups = self.scenario.cells.values()
-        # half a step ahead, because a change falls on the nearest step
-        soon_h = time_h + 0.5 * self.step_min / 60.0
+    def _perturbed_parameters(self) -> np.ndarray:
+        """Return the parameter records by cell type, with the perturbations that hold in this step."""
+        groups, soon_h = self.scenario.cells.values(), self._mid_step_h
         return parameter_table(
             [group_parameters(self.scenario, group, soon_h) for group in groups], [group.metabolic for group in groups]
         )
 
+    def _glutaminase_factor(self) -> float:
+        return perturbations_at(self.scenario, self._mid_step_h).get("glutaminase_ratio", 1.0)
+
+    @property
+    def _mid_step_h(self) -> float:
+        """Half a step ahead, because a change falls on the nearest step."""
+        return self.time_h + 0.5 * self.step_min / 60.0
+
     def _ticks_of_schedules(self) -> frozenset[int]:
         sources = (self.scenario, *self.scenario.cells.values())
         changes = [change for source in sources for change in source.perturbation_schedule]
-        return frozenset((0, *(round(change.at_h * 60.0 / self.step_min) for change in changes)))
+        return frozenset(round(change.at_h * 60.0 / self.step_min) for change in changes)
 
     def _prepare_uptake(self) -> None:
         if self.tick % SORT_EVERY_TICKS == 0:

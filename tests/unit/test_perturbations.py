@@ -114,3 +114,10 @@ def test_perturbations_that_cannot_be_are_refused_with_the_nearest_name(sections
     with pytest.raises(ScenarioError) as error:
         scenario(**sections)
     assert expected in str(error.value)
+
+
+def test_parameters_that_a_user_sets_in_python_stay() -> None:
+    model = TumorModel(scenario())
+    model.parameters["gcn2"] = 0.25
+    model.run(hours=1.0)
+    assert model.parameters["gcn2"].tolist() == [0.25, 0.25]
