@@ -219,10 +219,10 @@ def test_the_curve_picture_says_that_its_ic50_is_interpolated(own_folder: Path) 
         (["--knockout", "gss"], "nearest valid name: gs"),
         (["--set", "perturbations.gss=0"], "nearest valid name: gs"),
         (["--doses", "1,2,-3,4"], "-3: expected numbers above 0 in IU/mL"),
-        (["--doses", "0,1,2,3,4"], "vehicle wells are added to them"),
+        (["--doses", "0"], "doses: expected at least one above 0 in IU/mL"),
+        (["--doses", "-1,2"], "expected numbers above 0 in IU/mL, or 0 for vehicle"),
         (["--doses", "1,2,nan,4"], "expected numbers separated by commas"),
         (["--doses", "1,2,2,4,5"], "2 twice; expected distinct doses"),
-        (["--doses", "1,2,3"], "expected at least 4 for a fit"),
         (["--doses", "1:2"], "expected start:stop:n"),
         (["--doses", "1e-3:1:20"], "126 wells; expected at most 96, as with 4 replicates"),
         (["--hours", "71.93"], "hours = 71.93: expected a positive whole number of steps of 6 min"),
@@ -289,3 +289,15 @@ def test_vehicle_wells_without_live_cells_have_no_viability() -> None:
     with pytest.raises(ScenarioError, match="no cell of the vehicle wells lives"):
         anoxic = ["fields.oxygen.plasma_mmHg=1e-6", "fields.oxygen.initial_mmHg=0"]
         viability(doses=DOSES, hours=6.0, overrides=anoxic, **SMALL)
+
+
+def test_a_plate_with_one_dose_is_read_without_a_fit(own_folder: Path) -> None:
+    arguments = ("--doses", "0,0.03", "--replicates", "2", "--simulated-cells", "20", "--hours", "48", "--out", "one")
+    result = assay(*arguments)
+    assert result.exit_code == 0
+    assert "no IC50: a curve needs at least 4 doses, 1 was tested" in result.stdout
+    wells = pd.read_csv("one/wells.csv")
+    assert list(wells) == COLUMNS
+    assert wells["dose"].tolist() == [0.0, 0.0, 0.03, 0.03]
+    assert json.loads(Path("one/fit.json").read_text())["ic50"] is None
+    assert Path("one/curve.png").stat().st_size > 1000

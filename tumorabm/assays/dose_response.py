@@ -104,21 +104,21 @@ class DoseResponse:
     n_bootstrap
         Number of resamples.
     curve
-        The fitted curve, also where a key above is None.
+        The fitted curve, also where a key above is None; None where too few doses were tested for one.
     """
 
     ic50: float | None
     ic50_low: float | None
     ic50_high: float | None
-    ic50_method: str
+    ic50_method: str | None
     ec50: float | None
     hill: float | None
-    top: float
-    bottom: float
+    top: float | None
+    bottom: float | None
     unit: str
     message: str
     n_bootstrap: int
-    curve: Curve
+    curve: Curve | None
 
     def report(self) -> dict[str, float | str | None]:
         """Return what stands in ``fit.json``."""
@@ -127,6 +127,12 @@ class DoseResponse:
             "n_bootstrap",
         )  # fmt: skip
         return {key: getattr(self, key) for key in keys}
+
+
+def without_fit(n_doses: int, unit: str) -> DoseResponse:
+    """Return what can be said of a plate with too few doses for a curve: nothing but that."""
+    message = f"no IC50: a curve needs at least {MIN_DOSES} doses, {n_doses} {'was' if n_doses == 1 else 'were'} tested"
+    return DoseResponse(None, None, None, None, None, None, None, None, unit, message, 0, None)
 
 
 def fit_dose_response(

@@ -28,7 +28,7 @@ from tumorabm.assays.checks import (
     require_protocol,
     require_whole_steps,
 )
-from tumorabm.assays.dose_response import DOSE_RANGE, MIN_DOSES, DoseResponse, fit_dose_response
+from tumorabm.assays.dose_response import DOSE_RANGE, MIN_DOSES, DoseResponse, fit_dose_response, without_fit
 from tumorabm.assays.media import medium_uM
 from tumorabm.assays.wells import Wells, wells_scenario
 from tumorabm.biology.parameters import PERTURBATIONS
@@ -87,7 +87,8 @@ class PlateDesign:
     drug
         One of `DRUGS`.
     doses
-        Distinct doses above 0 (IU/mL of asparaginase, µM of an inhibitor); None: `default_doses`.
+        Distinct doses (IU/mL of asparaginase, µM of an inhibitor); None: `default_doses`. With fewer than four there is
+        no fit.
     formulation
         Of asparaginase; None: native E. coli.
     hours
@@ -135,7 +136,8 @@ class PlateDesign:
         for what in ("replicates", "cells_per_well", "simulated_cells"):
             require_at_least_one(what, getattr(self, what))
         doses = default_doses(self.drug) if self.doses is None else self.doses
-        object.__setattr__(self, "doses", tuple(sorted(map(float, doses))))
+        # 0 is the vehicle, which every plate has
+        object.__setattr__(self, "doses", tuple(sorted(dose for dose in map(float, doses) if dose != 0.0)))
         self._check_doses()
         if self.drug != ENZYME and self.formulation is not None:
             raise ScenarioError(f"formulation {self.formulation}: expected none, because {self.drug} has none")
@@ -191,11 +193,11 @@ class PlateDesign:
         return groups
 
     def _check_doses(self) -> None:
+        if not self.doses:
+            raise ScenarioError(f"doses: expected at least one above 0 in {self.unit}")
         for dose in self.doses:
             if not (np.isfinite(dose) and dose > 0.0):
-                raise ScenarioError(
-                    f"doses: {dose:g}: expected numbers above 0 in {self.unit}; vehicle wells are added to them"
-                )
+                raise ScenarioError(f"doses: {dose:g}: expected numbers above 0 in {self.unit}, or 0 for vehicle")
             if not DOSE_RANGE[0] <= dose <= DOSE_RANGE[1]:
                 raise ScenarioError(
                     f"doses: {dose:g}: expected numbers from {DOSE_RANGE[0]:g} to {DOSE_RANGE[1]:g} in {self.unit}"
@@ -203,8 +205,6 @@ class PlateDesign:
         for dose, following in pairwise(self.doses):
             if dose == following:
                 raise ScenarioError(f"doses: {dose:g} twice; expected distinct doses, see replicates for more wells")
-        if len(self.doses) < MIN_DOSES:
-            raise ScenarioError(f"doses: {len(self.doses)}; expected at least {MIN_DOSES} for a fit")
         n_wells = len(self.concentrations) * self.replicates
         if n_wells > N_WELLS:
             raise ScenarioError(
@@ -312,15 +312,19 @@ def read_plate(
         }
     )
     signal = frame["absorbance"] - BACKGROUND_ABSORBANCE
-    try:
-        fit = fit_dose_response(
-            doses, signal.to_numpy(), unit=design.unit, n_bootstrap=design.n_bootstrap, seed=scenario.seed
-        )
-    except ValueError as error:  # noise may leave nothing of few vehicle wells
-        raise ScenarioError(f"{scenario.name}: {error}; expected less noise or more replicates") from None
+    fit = _fit(design, doses, signal.to_numpy(), scenario)
     frame["viability"] = signal / signal[doses == 0.0].mean()
     warning = _vehicle_warning(frame["live_cells"][doses == 0.0].mean(), design.cells_per_well)
     return Viability(frame, replace(fit, message=fit.message + warning), scenario)
+
+
+def _fit(design: PlateDesign, doses: np.ndarray, signal: np.ndarray, scenario: Scenario) -> DoseResponse:
+    if len(design.doses) < MIN_DOSES:
+        return without_fit(len(design.doses), design.unit)
+    try:
+        return fit_dose_response(doses, signal, unit=design.unit, n_bootstrap=design.n_bootstrap, seed=scenario.seed)
+    except ValueError as error:  # noise may leave nothing of few vehicle wells
+        raise ScenarioError(f"{scenario.name}: {error}; expected less noise or more replicates") from None
 
 
 def _vehicle_warning(live_cells: float, seeded: int) -> str:

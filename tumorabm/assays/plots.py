@@ -147,7 +147,7 @@ def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path
         Above all.
     """
     tested = np.unique(doses[doses > 0.0])
-    span = math.log10(tested[-1] / tested[0])
+    span = max(math.log10(tested[-1] / tested[0]), 1.0)
     vehicle_at = tested[0] * 10.0 ** (-_VEHICLE_SHARE * span)
     places = np.where(doses > 0.0, doses, vehicle_at)
     means = pd.Series(viability).groupby(places).mean()
@@ -158,8 +158,9 @@ def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path
         ax.set_xscale("log")
         ax.plot(places, viability, "o", color=well_colour, markersize=4, alpha=0.6, label="wells")
         ax.plot(means.index, means, "D", color=style.SINGLE_COLOUR, markersize=6, fillstyle="none", label="mean")
-        grid = np.geomspace(tested[0], tested[-1], _CURVE_POINTS)
-        ax.plot(grid, fit.curve(grid), color=curve_colour, label="fit, four-parameter logistic")
+        if fit.curve is not None:
+            grid = np.geomspace(tested[0], tested[-1], _CURVE_POINTS)
+            ax.plot(grid, fit.curve(grid), color=curve_colour, label="fit, four-parameter logistic")
         if fit.ic50_method == INTERPOLATION:
             of_doses = means[means.index >= tested[0]]
             ax.plot(of_doses.index, of_doses, color=style.SINGLE_COLOUR, linewidth=1.0, label="means, joined")
