@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.collections import EllipseCollection
+from matplotlib.figure import Figure
 
 from tumorabm.output import recorder as recorder_module
 from tumorabm.output import run_folder as run_folder_module
 from tumorabm.output.recorder import ParquetStream, record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
 from tumorabm.output.style import colours
-from tumorabm.output.summary_plot import _last_cells
+from tumorabm.output.summary_plot import _draw_cells, _last_cells
 from tumorabm.output.zarr_store import FieldStore, read_chunk
 from tumorabm.scenario import scenario_from_dict
 
@@ -223,6 +225,16 @@ def test_many_cells_are_written_in_parts_and_read_as_one_table(monkeypatch):
     assert rows == [9, 10, 10, 9, 10, 10, 10, 10, 9, 10, 10, 10, 10, 10, 10, 9]
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
     assert len(_last_cells(path)) == 69
+
+
+def test_of_very_many_cells_some_are_drawn_and_all_are_counted():
+    cells = _last_cells(run() / "cells.parquet")
+    ax = Figure().subplots()
+    _draw_cells(ax, cells, one_in=4)
+    drawn = [len(item.get_offsets()) for item in ax.collections if isinstance(item, EllipseCollection)]
+    counted = [int(text.get_text().split("(")[1].rstrip(")")) for text in ax.get_legend().get_texts()]
+    assert sum(counted) == len(cells) == 69
+    assert drawn == [-(-number // 4) for number in counted]
 
 
 @pytest.mark.parametrize("lengths", [(2, 0), (0, 2)])

@@ -25,6 +25,8 @@ _LONGEST_IN_HOURS = 72.0
 _MIN_ACTIVITY_IU_PER_ML = 1e-4
 _MIN_ASPARAGINE_UM = 1e-3
 _DEAD_PHASES = PHASES[APOPTOTIC:]
+MOST_CELLS_DRAWN = 200_000
+"""More are smaller than a dot of the picture, and would take more memory than the run."""
 
 
 def draw_summary(folder: Path) -> Path:
@@ -156,27 +158,30 @@ def _draw_map(ax: Axes, folder: Path) -> None:
     )
     ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit}", shrink=0.5, pad=0.02)
     ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
-    _draw_cells(ax, cells)
+    one_in = -(-len(cells) // MOST_CELLS_DRAWN) or 1
+    _draw_cells(ax, cells, one_in)
     _draw_scale_bar(ax, width_um, height_um)
     hours = read_chunk(store, "time_h")[-1]
     when = f"on day {hours / 24.0:.1f}" if hours > _LONGEST_IN_HOURS else f"at {hours:.1f} h"
-    ax.set(title=f"cells and {name} {when}{where}", xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um))
+    share = f", one cell in {one_in} drawn" if one_in > 1 else ""
+    ax.set(title=f"cells and {name} {when}{where}{share}", xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um))
 
 
-def _draw_cells(ax: Axes, cells: pd.DataFrame) -> None:
+def _draw_cells(ax: Axes, cells: pd.DataFrame, one_in: int) -> None:
     dead = cells["phase"].isin(_DEAD_PHASES)
     groups = {name: cells[~dead & (cells["type"] == name)] for name in cells["type"].cat.categories}
     colours = style.colours(groups) | {"dead": style.DEAD_COLOUR}
     for name, group in (groups | {"dead": cells[dead]}).items():
         if len(group) == 0:
             continue
-        width_um = 2.0 * group["radius_um"].to_numpy()
+        drawn = group.iloc[::one_in]
+        width_um = 2.0 * drawn["radius_um"].to_numpy()
         circles = EllipseCollection(
             width_um,
             width_um,
-            np.zeros(len(group)),
+            np.zeros(len(drawn)),
             units="xy",
-            offsets=group[["x_um", "y_um"]].to_numpy(),
+            offsets=drawn[["x_um", "y_um"]].to_numpy(),
             offset_transform=ax.transData,
             facecolors=colours[name],
             edgecolors="white",
