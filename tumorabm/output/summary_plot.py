@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
@@ -210,9 +211,18 @@ def _field_to_show(store: Path) -> tuple[str, np.ndarray, str]:
 
 
 def _last_cells(path: Path) -> pd.DataFrame:
-    with pq.ParquetFile(path) as file:
-        names = ["type", "phase", "x_um", "y_um", "z_um", "radius_um"]
-        last_h = file.read_row_group(file.num_row_groups - 1, columns=["time_h"])["time_h"]
-        if len(last_h) == 0:  # nobody is left
-            return file.read_row_group(file.num_row_groups - 1, columns=names).to_pandas()
-    return pq.read_table(path, columns=names, filters=[("time_h", "==", last_h[0].as_py())]).to_pandas()
+    """Return the cells of the last time, read part by part, so that a million of them do not take memory twice."""
+    names = ["time_h", "type", "phase", "x_um", "y_um", "z_um", "radius_um"]
+    parts: list[pa.Table] = []
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for group in reversed(range(file.num_row_groups)):
+            part = file.read_row_group(group, columns=names, use_threads=False)
+            if parts and (len(part) == 0 or part["time_h"][0] != parts[0]["time_h"][0]):
+                break
+            parts.insert(0, part)
+            if len(part) == 0:  # nobody is left
+                break
+    cells = pa.concat_tables(parts).drop_columns("time_h").unify_dictionaries().to_pandas(self_destruct=True)
+    del parts
+    pa.default_memory_pool().release_unused()
+    return cells
