@@ -8,11 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tumorabm.assays.media import medium_uM
+from tumorabm.biology.parameters import order_problem, parameter_problem
 from tumorabm.cli import app
 from tumorabm.validation import suite
 from tumorabm.validation.experiments import Culture, asparaginase_series, grow, half_dose
 from tumorabm.validation.fact import Check, Fact, Verdict
-from tumorabm.validation.sensitivity import READOUTS, sensitivities, varied_parameters
+from tumorabm.validation.sensitivity import READOUTS, STEP, sensitivities, varied_parameters
 
 
 def test_all_facts_of_the_literature_and_of_the_seed_document_are_there() -> None:
@@ -148,6 +149,13 @@ class TestSense:
         assert 12.0 < 378.0 / (1000.0 * ic50[378.0]) / 60.0 < 72.0
         # a fifth of the asparagine is gone with about a fifth of the enzyme
         assert ic50[378.0] / ic50[75.6] == pytest.approx(5.0, rel=0.5)
+
+
+@pytest.mark.parametrize("factor", [1.0 - STEP, 1.0 + STEP])
+def test_every_parameter_can_be_varied_by_itself(factor: float) -> None:
+    for name, value in varied_parameters().items():
+        assert parameter_problem(name, factor * value) is None, name
+        assert order_problem({name: factor * value}) is None, name
 
 
 def test_sensitivities_find_what_a_readout_rests_on() -> None:

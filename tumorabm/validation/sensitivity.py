@@ -25,7 +25,7 @@ DOSES_IU_PER_ML = 10.0 ** np.arange(-3.0, 1.1, 0.5)
 REPLICATES = 10
 """Unchanged variants, whose spread is the noise."""
 READOUTS = ("ic50", "asns_induction", "invasive_score")
-_SPATIAL = ("adhesion", "persistence_min", "crowding", "contact_transfer", "speed_", "clearance_")
+_SPATIAL = ("adhesion", "persistence_min", "crowding", "contact_transfer", "speed_", "clearance_", "size_growth_")
 """Beginnings of the names of parameters that no cell in a well feels."""
 
 
