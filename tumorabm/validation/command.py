@@ -67,7 +67,7 @@ def sensitivity(
         names = _parameters(parameters)
         from tumorabm.validation.sensitivity import READOUTS, draw, sensitivities
 
-        say("three readouts of all variants; a few minutes for all parameters")
+        say("three readouts of all variants; some ten minutes for all parameters")
         table = sensitivities(names, cells)
         folder.mkdir(parents=True, exist_ok=True)
         table.to_csv(folder / "sensitivity.csv", float_format="%.4g")
