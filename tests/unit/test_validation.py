@@ -122,7 +122,7 @@ class TestSense:
         culture = Culture("molt4", {**contents, "asparaginase": doses}, wells=len(doses))
         experiment = grow({"line": culture}, 24.0, before_uM=contents, cells=300)
         for _ in range(3):
-            live = experiment.mtt_by_well("line")
+            live = experiment.mtt_by_well()["line"]
             viability = live[1:] / live[0]
             # the standard error of a share of 300 cells
             noise = 3.0 * np.sqrt(viability.max() * (1.0 - viability.max()) / 300.0) / 2.0

@@ -155,16 +155,12 @@ class Experiment:
         """Reducing power of live cells, by culture."""
         return self._totals()["mtt"]
 
-    def mtt_by_well(self, culture: str) -> np.ndarray:
-        """Return the reducing power of live cells in each well of a culture, in order."""
-        first = 0
-        for name, wells in self._wells_of.items():
-            if name == culture:
-                break
-            first += wells
-        cells = self.wells.cells()
-        sums = cells.groupby("well")["reducing_power"].sum()
-        return sums.reindex(range(first, first + self._wells_of[culture])).fillna(0.0).to_numpy()
+    def mtt_by_well(self) -> dict[str, np.ndarray]:
+        """Return the reducing power of live cells in each well, by culture and in order."""
+        sums = self.wells.cells().groupby("well")["reducing_power"].sum()
+        power = sums.reindex(range(self.wells.n_wells)).fillna(0.0).to_numpy()
+        ends = np.cumsum(list(self._wells_of.values()))
+        return dict(zip(self._wells_of, np.split(power, ends[:-1]), strict=True))
 
     @property
     def survival(self) -> pd.Series:
@@ -241,7 +237,7 @@ def asparaginase_series(
         for name, line in lines.items()
     }
     experiment = grow(cultures, hours, before_uM=medium, cells=cells, scenario_perturbations=scenario_perturbations)
-    mtt = {name: experiment.mtt_by_well(name) for name in lines}
+    mtt = experiment.mtt_by_well()
     return pd.DataFrame({name: values[1:] / values[0] for name, values in mtt.items()}, index=doses_iu_per_mL)
 
 
