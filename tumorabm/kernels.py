@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import numba
@@ -70,16 +71,21 @@ def _remove_own(folder: Path, owner: int) -> None:
 _CACHE_FOLDER = str(cache_folder())
 
 
-def kernel(function):
+def kernel(function=None, *, inlined: bool = False):
     """Compile ``function`` with Numba on its first call, or load it from the cache.
+
+    One that is ``inlined`` becomes part of each caller, so that what a caller makes no use of is never computed.
 
     Kernels release the interpreter lock (`tumorabm.threads` runs them side by side), divide as NumPy does, and never
     reorder floating-point operations, so that the same input gives the same bits on any number of threads.
     """
+    if function is None:
+        return partial(kernel, inlined=inlined)
     before = config.CACHE_DIR
     config.CACHE_DIR = _CACHE_FOLDER  # read by numba when the dispatcher is made; other users of numba are not affected
     try:
-        dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=inlined)
+        dispatcher = compiled(function)
     finally:
         config.CACHE_DIR = before
     _survive_a_broken_cache(dispatcher)

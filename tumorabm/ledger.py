@@ -10,9 +10,6 @@ NITROGEN_ATOMS = {"asparagine": 2, "glutamine": 2, "aspartate": 1, "glutamate": 
 FLOWS = ("vessels", "faces", "decay", "other_amino_acids", "urea", "interventions")
 """What brings nitrogen into the tissue or takes it away."""
 
-RESIDUE_NITROGEN = sum(NITROGEN_ATOMS[name] for name in ("asparagine", "glutamine", "aspartate", "glutamate"))
-"""Nitrogen of one residue each of Asn, Asp, Gln and Glu in protein."""
-
 
 @dataclass
 class NitrogenLedger:

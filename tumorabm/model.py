@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from tumorabm.biology.fate import (
     write_radii,
     write_speeds,
 )
+from tumorabm.biology.nitrogen import write_nitrogen
 from tumorabm.biology.parameters import parameter_table
 from tumorabm.cells import Block, ColumnModel, Population, attach_layers
 from tumorabm.clock_cells import CLOCK_BLOCKS, ClockCells
@@ -40,7 +42,7 @@ from tumorabm.founding import (
     rates_by_type,
     vessel_positions,
 )
-from tumorabm.ledger import RESIDUE_NITROGEN, NitrogenLedger
+from tumorabm.ledger import NitrogenLedger
 from tumorabm.mechanics import (
     RelaxResult,
     migrate,
@@ -430,7 +432,7 @@ class TumorModel(ColumnModel):
             self._divide(parents)
         cleared = np.flatnonzero(fate == IS_CLEARED)
         if len(cleared):
-            self.ledger.debris += self._nitrogen_of_cells(cleared)
+            self.ledger.debris += sum_in_any_order(self._nitrogen_of_cells()[cleared])
             self.population.bury(cleared)
 
     def _divide(self, parents: np.ndarray) -> None:
@@ -552,9 +554,12 @@ class TumorModel(ColumnModel):
 
     def _release(self, efflux_amol: np.ndarray) -> None:
         """Give what cells sent out, shape (n, 6), to the fields of the next step."""
-        for column, name in enumerate(s.EFFLUXES):
+
+        def give(column: int, name: str) -> None:
             amounts = np.ascontiguousarray(efflux_amol[:, column])
             sum_by_voxel(self._around.order, amounts, self.environment.pending_amol[name])
+
+        self.threads.run([partial(give, column, name) for column, name in enumerate(s.EFFLUXES)])
 
     def _relax(self, dt_min: float, **limits: int) -> RelaxResult:
         data, mechanics = self.population.data, self.scenario.mechanics
@@ -643,15 +648,15 @@ class TumorModel(ColumnModel):
     def _total_nitrogen_amol(self) -> float:
         return sum(self._nitrogen_amol().values())
 
-    def _nitrogen_of_cells(self, rows: slice | np.ndarray) -> float:
-        """Nitrogen of free pools, nucleotides, protein and Asn received by contact of these rows (amol)."""
-        states = self.population.block("states")[rows]
-        of_type = np.where(self.parameters["metabolic"], self.parameters["protein_residues_amol"], 0.0)
-        residues = of_type[self.population.data["cell_type"][rows]]
-        free = 2.0 * states[:, s.ASN] + 2.0 * states[:, s.GLN] + states[:, s.ASP] + states[:, s.GLU]
-        protein = RESIDUE_NITROGEN * residues * states[:, s.BIOMASS]
-        contact = 2.0 * self.population.data["contact_asparagine_amol"][rows]
-        return sum_in_any_order(free + protein + contact + states[:, s.NUCLEOTIDE_N])
+    def _nitrogen_of_cells(self) -> np.ndarray:
+        """Return the nitrogen in each cell, (n,), amol."""
+        data, n = self.population.data, self.population.size
+        nitrogen = np.empty(n)
+        self.threads.over_rows(
+            write_nitrogen, n, self.parameters, data["cell_type"], self.population.block("states"),
+            data["contact_asparagine_amol"], nitrogen,
+        )  # fmt: skip
+        return nitrogen
 
     def _nitrogen_amol(self) -> dict[str, float]:
-        return {**self.environment.nitrogen_amol(), "cells": self._nitrogen_of_cells(slice(None))}
+        return {**self.environment.nitrogen_amol(), "cells": sum_in_any_order(self._nitrogen_of_cells())}

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorabm.biology import states as s
-from tumorabm.biology.asparagine import antiport_uM_per_min, asns_rate, cytosolic_asparaginase_rate, donation_rate
+from tumorabm.biology.asparagine import antiport_per_min, asns_rate, cytosolic_asparaginase_rate, donation_rate
 from tumorabm.biology.aspartate import transaminase_rate
 from tumorabm.biology.cell import Outside, advance_cells
-from tumorabm.biology.death import apoptosis_rate, death_signal_rate, necrosis_rate
+from tumorabm.biology.death import apoptosis_rate, death_signal_gain, necrosis_rate
 from tumorabm.biology.energy import energy_state, energy_supply, respiration
 from tumorabm.biology.glutamine import fixation_rate, glutaminase_rate, internal_synthesis_rate, synthetase_capacity
 from tumorabm.biology.growth import (
@@ -20,14 +20,14 @@ from tumorabm.biology.growth import (
     translation_level,
 )
 from tumorabm.biology.motility import emt_state
-from tumorabm.biology.mtorc1 import mtorc1_rate
+from tumorabm.biology.mtorc1 import mtorc1_target
 from tumorabm.biology.parameters import PERTURBATIONS, UPTAKE_KM_UM, parameter_table
 from tumorabm.biology.stress import (
-    asns_mrna_rate,
-    asns_protein_rate,
-    atf4_rate,
+    asns_mrna_target,
+    asns_protein_target,
+    atf4_target,
     eif2a_phosphorylation,
-    er_load_rate,
+    er_load_target,
     er_stressors,
     trna_charging,
 )
@@ -419,8 +419,7 @@ MONOTONE = {
     "ASNS with glutamine": (+1, POOL, lambda p, v: asns_rate(p, 1e6, 100.0, 1000.0, v, 0.8)[0]),
     "ASNS with energy": (+1, SHARE, lambda p, v: asns_rate(p, 1e6, 100.0, 1000.0, 1000.0, v)[0]),
     "ASNS against its product": (-1, POOL, lambda p, v: asns_rate(p, 1e6, v, 1000.0, 1000.0, 0.8)[0]),
-    "antiport with asparagine": (+1, POOL, lambda p, v: antiport_uM_per_min(p, v, 300.0)),
-    "antiport with outer amino acids": (+1, POOL, lambda p, v: antiport_uM_per_min(p, 100.0, v)),
+    "antiport with outer amino acids": (+1, POOL, lambda p, v: antiport_per_min(p, v)),
     "hydrolysis with asparagine": (+1, POOL, lambda p, v: cytosolic_asparaginase_rate(p, v, 2.5)[0]),
     "donation with asparagine": (+1, POOL, lambda p, v: donation_rate(p, v, 2.0, 300.0)[0]),
     "donation against the receivers'": (-1, POOL, lambda p, v: donation_rate(p, 200.0, 2.0, v)[0]),
@@ -428,8 +427,8 @@ MONOTONE = {
     "transaminase with respiration": (+1, SHARE, lambda p, v: transaminase_rate(p, 3000.0, v, 300.0, 1.0)[0]),
     "transaminase with glutaminase": (+1, POOL, lambda p, v: transaminase_rate(p, 3000.0, 0.9, v, 1.0)[0]),
     "glutaminase with glutamine": (+1, POOL, lambda p, v: glutaminase_rate(p, v, 1.0)[0]),
-    "fixation with glutamate": (+1, POOL, lambda p, v: fixation_rate(p, 10.0, v, 3000.0)),
-    "fixation with ammonia": (+1, POOL, lambda p, v: fixation_rate(p, v, 2000.0, 3000.0)),
+    "fixation with glutamate": (+1, POOL, lambda p, v: fixation_rate(p, 10.0, v, 0.9)),
+    "fixation with ammonia": (+1, POOL, lambda p, v: fixation_rate(p, v, 2000.0, 0.9)),
     "synthetase with glutamate": (+1, POOL, lambda p, v: synthetase_capacity(p, v, 1000.0, 0.9, 1.0)),
     "synthetase against glutamine": (-1, POOL, lambda p, v: synthetase_capacity(p, 3000.0, v, 0.9, 1.0)),
     "GDH against ammonia": (-1, SHARE, lambda p, v: internal_synthesis_rate(p, 3000.0, 100.0, v)[0]),
@@ -451,19 +450,19 @@ MONOTONE = {
     "growth against size": (-1, (0.5, 4.0), size_allowance),
     "ER stress against oxygen": (-1, POOL, lambda p, v: er_stressors(p, v, 5000.0)),
     "ER stress against glucose": (-1, POOL, lambda p, v: er_stressors(p, 40.0, v)),
-    "ER load with translation": (+1, SHARE, lambda p, v: er_load_rate(p, 0.2, 0.5, v)),
-    "ATF4 with p-eIF2a": (+1, SHARE, lambda p, v: atf4_rate(p, 1.0, v, 0.9)),
-    "ATF4 with mTORC1": (+1, SHARE, lambda p, v: atf4_rate(p, 1.0, 0.3, v)),
-    "ASNS mRNA with ATF4": (+1, SIGNAL, lambda p, v: asns_mrna_rate(p, 1.0, v, 1.0, 0)),
-    "ASNS with its mRNA": (+1, SIGNAL, lambda p, v: asns_protein_rate(p, 1e6, v, 0.9, 2.5)),
-    "ASNS with charging": (+1, SHARE, lambda p, v: asns_protein_rate(p, 1e6, 1.0, v, 2.5)),
-    "mTORC1 with asparagine": (+1, POOL, lambda p, v: mtorc1_rate(p, 0.5, v, 300.0, 0.5, 0.1, 1.0, 1.0)),
-    "mTORC1 with glutamine": (+1, POOL, lambda p, v: mtorc1_rate(p, 0.5, 100.0, v, 0.5, 0.1, 1.0, 1.0)),
-    "mTORC1 with Ser/Arg/His": (+1, SIGNAL, lambda p, v: mtorc1_rate(p, 0.5, 100.0, 300.0, v, 0.1, 1.0, 1.0)),
-    "mTORC1 against p-eIF2a": (-1, SHARE, lambda p, v: mtorc1_rate(p, 0.5, 100.0, 300.0, 0.5, v, 1.0, 1.0)),
-    "death signal against charging": (-1, SHARE, lambda p, v: death_signal_rate(p, 0.5, v, 0.5, 0.1, 0.2)),
-    "death signal with ER load": (+1, SIGNAL, lambda p, v: death_signal_rate(p, 0.5, 0.9, v, 0.1, 0.2)),
-    "death signal against translation": (-1, SHARE, lambda p, v: death_signal_rate(p, 0.5, 0.9, 0.2, v, 0.2)),
+    "ER load with translation": (+1, SHARE, lambda p, v: er_load_target(0.5, v)),
+    "ATF4 with p-eIF2a": (+1, SHARE, lambda p, v: atf4_target(p, v, 0.9)),
+    "ATF4 with mTORC1": (+1, SHARE, lambda p, v: atf4_target(p, 0.3, v)),
+    "ASNS mRNA with ATF4": (+1, SIGNAL, lambda p, v: asns_mrna_target(p, v, 1.0, 0)),
+    "ASNS with its mRNA": (+1, SIGNAL, lambda p, v: asns_protein_target(p, v, 0.9, 2.5)),
+    "ASNS with charging": (+1, SHARE, lambda p, v: asns_protein_target(p, 1.0, v, 2.5)),
+    "mTORC1 with asparagine": (+1, POOL, lambda p, v: mtorc1_target(p, v, 300.0, 0.5, 0.1, 1.0, 1.0)),
+    "mTORC1 with glutamine": (+1, POOL, lambda p, v: mtorc1_target(p, 100.0, v, 0.5, 0.1, 1.0, 1.0)),
+    "mTORC1 with Ser/Arg/His": (+1, SIGNAL, lambda p, v: mtorc1_target(p, 100.0, 300.0, v, 0.1, 1.0, 1.0)),
+    "mTORC1 against p-eIF2a": (-1, SHARE, lambda p, v: mtorc1_target(p, 100.0, 300.0, 0.5, v, 1.0, 1.0)),
+    "death signal against charging": (-1, SHARE, lambda p, v: death_signal_gain(p, v, 0.5, 0.1, 0.2)),
+    "death signal with ER load": (+1, SIGNAL, lambda p, v: death_signal_gain(p, 0.9, v, 0.1, 0.2)),
+    "death signal against translation": (-1, SHARE, lambda p, v: death_signal_gain(p, 0.9, 0.2, v, 0.2)),
     "apoptosis with the death signal": (+1, SIGNAL, apoptosis_rate),
     "necrosis against oxygen": (-1, (0.0, 20.0), necrosis_rate),
     "EMT with asparagine": (+1, POOL, emt_state),

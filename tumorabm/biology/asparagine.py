@@ -34,12 +34,11 @@ def amidation_per_copy(p, asparagine_uM, glutamine_uM):
     tuple of float
         Rate (amol/min/copy), and its derivatives by Asn and Gln (amol/min/copy/µM).
     """
-    inhibition = 1.0 / (1.0 + asparagine_uM / p.asns_ki_asparagine_uM)
+    per_asparagine = 1.0 / (p.asns_ki_asparagine_uM + asparagine_uM)
     per_glutamine = 1.0 / (glutamine_uM + p.asns_km_glutamine_uM)
-    scale = p.asns_turnover_amol_per_min * inhibition
+    scale = p.asns_turnover_amol_per_min * p.asns_ki_asparagine_uM * per_asparagine
     rate = scale * glutamine_uM * per_glutamine
-    by_asparagine = -rate * inhibition / p.asns_ki_asparagine_uM
-    return rate, by_asparagine, scale * p.asns_km_glutamine_uM * per_glutamine * per_glutamine
+    return rate, -rate * per_asparagine, scale * p.asns_km_glutamine_uM * per_glutamine * per_glutamine
 
 
 @kernel
@@ -71,9 +70,9 @@ def cytosolic_asparaginase_rate(p, asparagine_uM, volume_pL):
 
 
 @kernel
-def antiport_uM_per_min(p, asparagine_uM, exchange_outside_uM):
-    """Asn sent out in exchange for Ser/Arg/His: ``k N X_e/(X_e+K)``, in µM/min (Krall 2016 [V], constants [A])."""
-    return p.antiport_per_min * asparagine_uM * exchange_outside_uM / (exchange_outside_uM + p.antiport_km_uM)
+def antiport_per_min(p, exchange_outside_uM):
+    """Share of Asn sent out a minute for Ser/Arg/His outside: ``k X_e/(X_e+K)`` (Krall 2016 [V], constants [A])."""
+    return p.antiport_per_min * exchange_outside_uM / (exchange_outside_uM + p.antiport_km_uM)
 
 
 @kernel

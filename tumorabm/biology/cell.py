@@ -7,22 +7,24 @@ slopes; the other states enter with their own decay rate. The pools are updated 
 balances to rounding.
 """
 
+import math
 from collections import namedtuple
 
 import numpy as np
 
 from tumorabm.biology import states as s
 from tumorabm.biology.asparagine import (
-    antiport_uM_per_min,
+    antiport_per_min,
     asns_rate,
     cytosolic_asparaginase_rate,
     donation_rate,
 )
 from tumorabm.biology.aspartate import transaminase_rate
-from tumorabm.biology.death import death_signal_rate
+from tumorabm.biology.death import death_signal_gain
 from tumorabm.biology.energy import energy_of_cell, respiration
 from tumorabm.biology.glutamine import (
     fixation_rate,
+    glutamate_saturation,
     glutaminase_rate,
     internal_synthesis_rate,
     synthetase_capacity,
@@ -38,15 +40,14 @@ from tumorabm.biology.growth import (
     translation_level,
 )
 from tumorabm.biology.motility import emt_state
-from tumorabm.biology.mtorc1 import mtorc1_rate, s6k1_phosphorylation
+from tumorabm.biology.mtorc1 import mtorc1_target, s6k1_phosphorylation
 from tumorabm.biology.parameters import UPTAKE_KM_UM
 from tumorabm.biology.stress import (
-    LN2,
-    asns_mrna_rate,
-    asns_protein_rate,
-    atf4_rate,
+    asns_mrna_target,
+    asns_protein_target,
+    atf4_target,
     eif2a_phosphorylation,
-    er_load_rate,
+    er_load_target,
     er_stressors,
     joint_charging,
     trna_charging,
@@ -55,8 +56,10 @@ from tumorabm.biology.transport import MMHG_PER_MM
 from tumorabm.biology.urea import share_into_urea, urea_capacity
 from tumorabm.kernels import kernel
 
+LN2 = math.log(2.0)
 GAMMA = 1.0 - 0.5**0.5
 TOLERANCE = 0.005
+GLUTAMINE_WEIGHT = 0.4  # a pool that glutaminase drains in minutes, smoothly: its order-1 estimate exaggerates most
 AMMONIA_KM_UM = UPTAKE_KM_UM["ammonia"].value
 FLOOR_UM = 0.2  # error below this concentration does not count; tRNA charging feels Asn at 15 µM
 SMALLEST_SUBSTEP_MIN = 1e-6
@@ -68,8 +71,8 @@ by voxel ``integral c/(c+km) dt`` over the step (min), a sequence of seven array
 
 Setting = namedtuple(
     "Setting",
-    "respiration energy stressors ammonia_saturation exchange_uM allowance basal_asns methylated nucleotide_weight "
-    "asparagine aspartate glutamine ammonia exchange contact glutamate_at_start receivers receivers_asparagine_uM",
+    "respiration energy stressors ammonia_saturation antiport_per_min allowance basal_asns methylated "
+    "nucleotide_weight asparagine aspartate glutamine ammonia exchange contact glutamate_saturation receivers receivers_asparagine_uM",
 )
 """What stays constant for one cell during one step; what it is given is in amol/min."""
 
@@ -91,13 +94,30 @@ Slow = namedtuple("Slow", "exchange exchange_use er_load atf4 mrna asns mtorc1 d
 """Rates of the states outside the nitrogen pools (1/min, or amol/min, or copies/min), and three signals."""
 
 
+Decays = namedtuple("Decays", "er_load atf4 mrna asns mtorc1 death")
+"""How fast the slow states forget, 1/min."""
+
+
 @kernel
-def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass):
+def decays(p):
+    """Return `Decays` from half-lives and times of the parameters."""
+    return Decays(
+        1.0 / p.er_time_min,
+        LN2 / p.atf4_half_life_min,
+        LN2 / p.asns_mrna_half_life_min,
+        LN2 / p.asns_half_life_min,
+        1.0 / p.mtorc1_time_min,
+        1.0 / p.death_signal_time_min,
+    )
+
+
+@kernel(inlined=True)  # the second stage needs no slopes
+def _evaluate(p, e, decay, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass):
     """Rates, slopes and slow rates of one cell at one state (pools in amol)."""
     volume = p.volume_pL * biomass
     per_volume = 1.0 / volume
     N, D, Q, G = n * per_volume, d * per_volume, q * per_volume, g * per_volume
-    X = x * per_volume / s.EXCHANGE_UM_PER_INDEX
+    X = x * per_volume * (1.0 / s.EXCHANGE_UM_PER_INDEX)
 
     charged, charged_n, charged_d, charged_q, charged_g = trna_charging(p, N, D, Q, G, X)
     p_eif2a, p_by_charged = eif2a_phosphorylation(p, charged, er_load)
@@ -117,15 +137,14 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
 
     asns, asns_n, asns_d, asns_q = asns_rate(p, copies, N, D, Q, e.energy)
     glutaminase, glutaminase_q = glutaminase_rate(p, Q, biomass)
-    fixation = fixation_rate(p, e.ammonia, G, e.glutamate_at_start)
+    fixation = fixation_rate(p, e.ammonia, G, e.glutamate_saturation)
     synthetase = synthetase_capacity(p, G, Q, e.energy, biomass)
     internal, internal_g = internal_synthesis_rate(p, G, synthetase, e.ammonia_saturation)
     transaminase, transaminase_g = transaminase_rate(p, G, e.respiration, glutaminase, biomass)
     nucleotide, nucleotide_d, nucleotide_q = nucleotide_rate(p, Q, D, mtorc1, e.energy, biomass, e.nucleotide_weight)
     cytosolic, cytosolic_n = cytosolic_asparaginase_rate(p, N, volume)
     donation, donation_n = donation_rate(p, N, e.receivers, e.receivers_asparagine_uM)
-    antiport = antiport_uM_per_min(p, N, e.exchange_uM)
-    out_n = p.asparagine_leak_per_min + p.antiport_per_min * e.exchange_uM / (e.exchange_uM + p.antiport_km_uM)
+    out_n = p.asparagine_leak_per_min + e.antiport_per_min
 
     rates = Rates(
         asns,
@@ -138,7 +157,7 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
         nucleotide,
         p.other_nitrogen_amol_per_min * biomass * e.respiration,
         cytosolic,
-        p.asparagine_leak_per_min * n + antiport * volume,
+        out_n * n,
         p.aspartate_leak_per_min * d,
         p.glutamine_leak_per_min * q,
         p.glutamate_leak_per_min * g,
@@ -168,12 +187,12 @@ def _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, b
     slow = Slow(
         e.exchange - use * x,
         use,
-        er_load_rate(p, er_load, e.stressors, level),
-        atf4_rate(p, atf4, p_eif2a, s6k1_phosphorylation(p, mtorc1)),
-        asns_mrna_rate(p, mrna, atf4, e.basal_asns, e.methylated),
-        asns_protein_rate(p, copies, mrna, charged, volume),
-        mtorc1_rate(p, mtorc1, N, Q, X, p_eif2a, gate, e.energy),
-        death_signal_rate(p, death, joint_charging(p, N, D, Q, G), er_load, level, proteolysis),
+        decay.er_load * (er_load_target(e.stressors, level) - er_load),
+        decay.atf4 * (atf4_target(p, p_eif2a, s6k1_phosphorylation(p, mtorc1)) - atf4),
+        decay.mrna * (asns_mrna_target(p, atf4, e.basal_asns, e.methylated) - mrna),
+        decay.asns * (asns_protein_target(p, mrna, charged, volume) - copies),
+        decay.mtorc1 * (mtorc1_target(p, N, Q, X, p_eif2a, gate, e.energy) - mtorc1),
+        death_signal_gain(p, joint_charging(p, N, D, Q, G), er_load, level, proteolysis) - decay.death * death,
         level,
         charged,
         p_eif2a,
@@ -202,7 +221,7 @@ def _pool_rates(e, r):
 
 @kernel
 def _eliminate(slopes, step, matrix):
-    """Write the LU factors of ``1 - step * J`` for the four pools into ``matrix`` (4, 4), row operations in place."""
+    """Write the LU factors of ``1 - step * J`` for the four pools into ``matrix`` (4, 4), with inverse pivots."""
     c = slopes
     matrix[0, 0] = 1.0 - step * (c.asns_n - c.translation_n - c.cytosolic_n - c.out_n - c.donation_n)
     matrix[0, 1] = -step * (c.asns_d - c.translation_d)
@@ -220,9 +239,10 @@ def _eliminate(slopes, step, matrix):
     matrix[3, 1] = -step * (c.asns_d + 2.0 * c.nucleotide_d - c.translation_d)
     matrix[3, 2] = -step * (c.glutaminase_q + c.asns_q + 2.0 * c.nucleotide_q - c.translation_q)
     matrix[3, 3] = 1.0 + step * (c.transaminase_g + 2.0 * c.internal_g + c.translation_g + c.out_g)
-    for pivot in range(3):
+    for pivot in range(4):
+        matrix[pivot, pivot] = 1.0 / matrix[pivot, pivot]
         for row in range(pivot + 1, 4):
-            factor = matrix[row, pivot] / matrix[pivot, pivot]
+            factor = matrix[row, pivot] * matrix[pivot, pivot]
             matrix[row, pivot] = factor
             for column in range(pivot + 1, 4):
                 matrix[row, column] -= factor * matrix[pivot, column]
@@ -234,10 +254,10 @@ def _substitute(matrix, n, d, q, g):
     d = d - matrix[1, 0] * n
     q = q - matrix[2, 0] * n - matrix[2, 1] * d
     g = g - matrix[3, 0] * n - matrix[3, 1] * d - matrix[3, 2] * q
-    g = g / matrix[3, 3]
-    q = (q - matrix[2, 3] * g) / matrix[2, 2]
-    d = (d - matrix[1, 2] * q - matrix[1, 3] * g) / matrix[1, 1]
-    n = (n - matrix[0, 1] * d - matrix[0, 2] * q - matrix[0, 3] * g) / matrix[0, 0]
+    g = g * matrix[3, 3]
+    q = (q - matrix[2, 3] * g) * matrix[2, 2]
+    d = (d - matrix[1, 2] * q - matrix[1, 3] * g) * matrix[1, 1]
+    n = (n - matrix[0, 1] * d - matrix[0, 2] * q - matrix[0, 3] * g) * matrix[0, 0]
     return n, d, q, g
 
 
@@ -301,12 +321,11 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
     er_load, atf4, mrna, copies = state[s.ER_LOAD], state[s.ATF4], state[s.ASNS_MRNA], state[s.ASNS]
     mtorc1, death, biomass = state[s.MTORC1], state[s.DEATH], state[s.BIOMASS]
     residues = p.protein_residues_amol
-    atf4_decay, mrna_decay = LN2 / p.atf4_half_life_min, LN2 / p.asns_mrna_half_life_min
-    asns_decay = LN2 / p.asns_half_life_min
+    decay = decays(p)
     donated = transaminated = exchange_out = 0.0
     elapsed = 0.0
     step = min(state[s.SUBSTEP], dt_min) if state[s.SUBSTEP] > SMALLEST_SUBSTEP_MIN else dt_min
-    rates, slopes, slow = _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass)
+    rates, slopes, slow = _evaluate(p, e, decay, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass)
     while elapsed < dt_min:
         last = step >= (dt_min - elapsed) * (1.0 - 1e-9)
         if last:
@@ -317,17 +336,19 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
         n1, d1, q1, g1 = _pool_rates(e, rates)
         n1, d1, q1, g1 = _substitute(matrix, n1, d1, q1, g1)
         first = _implicit(rates, slopes, implicit, n1, d1, q1, g1)
-        x1 = slow.exchange / (1.0 + implicit * slow.exchange_use)
-        u1 = slow.er_load / (1.0 + implicit / p.er_time_min)
-        a1 = slow.atf4 / (1.0 + implicit * atf4_decay)
-        m1 = slow.mrna / (1.0 + implicit * mrna_decay)
-        s1 = slow.asns / (1.0 + implicit * asns_decay)
-        k1 = slow.mtorc1 / (1.0 + implicit / p.mtorc1_time_min)
-        c1 = slow.death / (1.0 + implicit / p.death_signal_time_min)
+        damp_x = 1.0 / (1.0 + implicit * slow.exchange_use)
+        damp_u = 1.0 / (1.0 + implicit * decay.er_load)
+        damp_a = 1.0 / (1.0 + implicit * decay.atf4)
+        damp_m = 1.0 / (1.0 + implicit * decay.mrna)
+        damp_s = 1.0 / (1.0 + implicit * decay.asns)
+        damp_k = 1.0 / (1.0 + implicit * decay.mtorc1)
+        damp_c = 1.0 / (1.0 + implicit * decay.death)
+        x1, u1, a1, m1 = damp_x * slow.exchange, damp_u * slow.er_load, damp_a * slow.atf4, damp_m * slow.mrna
+        s1, k1, c1 = damp_s * slow.asns, damp_k * slow.mtorc1, damp_c * slow.death
         b1 = (first.translation - first.proteolysis) / residues
 
         middle, _, middle_slow = _evaluate(
-            p, e,
+            p, e, decay,
             max(n + step * n1, 0.0), max(d + step * d1, 0.0), max(q + step * q1, 0.0), max(g + step * g1, 0.0),
             max(x + step * x1, 0.0), max(er_load + step * u1, 0.0), max(atf4 + step * a1, 0.0),
             max(mrna + step * m1, 0.0), max(copies + step * s1, 0.0), max(mtorc1 + step * k1, 0.0),
@@ -336,13 +357,10 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
         n2, d2, q2, g2 = _pool_rates(e, middle)
         n2, d2, q2, g2 = _substitute(matrix, n2 - 2.0 * n1, d2 - 2.0 * d1, q2 - 2.0 * q1, g2 - 2.0 * g1)
         second = _combine(1.0, _implicit(middle, slopes, implicit, n2, d2, q2, g2), -2.0, first)
-        x2 = (middle_slow.exchange - 2.0 * x1) / (1.0 + implicit * slow.exchange_use)
-        u2 = (middle_slow.er_load - 2.0 * u1) / (1.0 + implicit / p.er_time_min)
-        a2 = (middle_slow.atf4 - 2.0 * a1) / (1.0 + implicit * atf4_decay)
-        m2 = (middle_slow.mrna - 2.0 * m1) / (1.0 + implicit * mrna_decay)
-        s2 = (middle_slow.asns - 2.0 * s1) / (1.0 + implicit * asns_decay)
-        k2 = (middle_slow.mtorc1 - 2.0 * k1) / (1.0 + implicit / p.mtorc1_time_min)
-        c2 = (middle_slow.death - 2.0 * c1) / (1.0 + implicit / p.death_signal_time_min)
+        x2, u2 = damp_x * (middle_slow.exchange - 2.0 * x1), damp_u * (middle_slow.er_load - 2.0 * u1)
+        a2, m2 = damp_a * (middle_slow.atf4 - 2.0 * a1), damp_m * (middle_slow.mrna - 2.0 * m1)
+        s2, k2 = damp_s * (middle_slow.asns - 2.0 * s1), damp_k * (middle_slow.mtorc1 - 2.0 * k1)
+        c2 = damp_c * (middle_slow.death - 2.0 * c1)
 
         extent = _combine(1.5 * step, first, 0.5 * step, second)
         half = 0.5 * step
@@ -363,7 +381,7 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
         error = max(
             _share(half * (n1 + n2), n, n_new, floor),
             _share(half * (d1 + d2), d, d_new, floor),
-            _share(half * (q1 + q2), q, q_new, floor),
+            GLUTAMINE_WEIGHT * _share(half * (q1 + q2), q, q_new, floor),
             _share(half * (g1 + g2), g, g_new, floor),
             _share(half * (x1 + x2), x, x_new, floor),
             _share(half * (u1 + u2), er_load, er_new, 1e-4),
@@ -403,7 +421,7 @@ def _advance_cell(p, e, state, dt_min, matrix, efflux, signals):
         if last:
             break
         step = state[s.SUBSTEP]
-        rates, slopes, slow = _evaluate(p, e, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass)
+        rates, slopes, slow = _evaluate(p, e, decay, n, d, q, g, x, er_load, atf4, mrna, copies, mtorc1, death, biomass)
 
     state[s.ASN], state[s.ASP], state[s.GLN], state[s.GLU], state[s.EXCHANGE] = n, d, q, g, x
     state[s.ER_LOAD], state[s.ATF4], state[s.ASNS_MRNA], state[s.ASNS] = er_load, atf4, mrna, copies
@@ -474,7 +492,7 @@ def advance_cells(
             energy,
             er_stressors(p, oxygen_mmHg, glucose_uM),
             ammonia_uM / (ammonia_uM + AMMONIA_KM_UM),
-            outside.exchange_mM[where] * 1000.0,
+            antiport_per_min(p, outside.exchange_mM[where] * 1000.0),
             growth_allowance(p, outside.crowding[row]) * size_allowance(p, biomass),
             basal_asns[row],
             methylated[row],
@@ -485,7 +503,7 @@ def advance_cells(
             ammonia - into_urea * ammonia,
             capacities[row, s.UP_EXCHANGE] * outside.saturation_min[s.UP_EXCHANGE][where] * per_step,
             contact[row] * per_step,
-            glutamate_uM,
+            glutamate_saturation(p, glutamate_uM),
             receivers[row],
             receivers_asparagine_uM[row],
         )

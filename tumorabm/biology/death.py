@@ -4,10 +4,10 @@ from tumorabm.kernels import kernel
 
 
 @kernel
-def death_signal_rate(p, death_signal, joint_charging, er_load, translation, proteolysis):
-    """CHOP-like signal (1/min), the sum of four burdens less its decay [A].
+def death_signal_gain(p, joint_charging, er_load, translation, proteolysis):
+    """Return what four burdens add to the CHOP-like signal (1/min), which decays by itself [A].
 
-    ``k (max(0, u - .22)/.78 + 2 max(0, U - 1) + .5 max(0, R - T)/R + cis (1.5 - T)) - C/tau``
+    ``k (max(0, u - .22)/.78 + 2 max(0, U - 1) + .5 max(0, R - T)/R + cis (1.5 - T))``
 
     - Starvation: u is what `tumorabm.biology.stress.joint_charging` leaves uncharged.
     - Unfolded protein: ER load U.
@@ -21,8 +21,7 @@ def death_signal_rate(p, death_signal, joint_charging, er_load, translation, pro
     unfolding = 2.0 * max(0.0, er_load - 1.0)
     atrophy = p.death_atrophy * max(0.0, 1.0 - translation / proteolysis) if proteolysis > 0.0 else 0.0
     adducts = p.cisplatin * (1.5 - translation)
-    burden = starvation + unfolding + atrophy + adducts
-    return p.death_signal_per_min * burden - death_signal / p.death_signal_time_min
+    return p.death_signal_per_min * (starvation + unfolding + atrophy + adducts)
 
 
 @kernel

@@ -12,6 +12,12 @@ def glutaminase_rate(p, glutamine_uM, biomass):
 
 
 @kernel
+def glutamate_saturation(p, glutamate_uM):
+    """Saturation of glutamine synthetase by its glutamate: ``G/(G+K)``."""
+    return glutamate_uM / (glutamate_uM + p.glutamine_synthetase_km_uM)
+
+
+@kernel
 def synthetase_capacity(p, glutamate_uM, glutamine_uM, energy, biomass):
     """Glutamine synthetase, the most it can fix: ``B V G/(G+K) a (1 + 400/(200+Q))``, in amol/min [A].
 
@@ -19,20 +25,18 @@ def synthetase_capacity(p, glutamate_uM, glutamine_uM, energy, biomass):
     """
     derepression = 1.0 + 400.0 / (200.0 + glutamine_uM)
     scale = p.glutamine_synthetase_amol_per_min * biomass * energy * derepression
-    return scale * glutamate_uM / (glutamate_uM + p.glutamine_synthetase_km_uM)
+    return scale * glutamate_saturation(p, glutamate_uM)
 
 
 @kernel
-def fixation_rate(p, ammonia_amol_per_min, glutamate_uM, glutamate_at_start_uM):
+def fixation_rate(p, ammonia_amol_per_min, glutamate_uM, saturation_at_start):
     """Glu + NH3 -> Gln with the ammonia that the fields delivered, as long as glutamate lasts (amol/min).
 
-    The uptake was set with the glutamate at the start of the step; what a falling glutamate cannot fix goes back
-    to the field. The rate is slow against the glutamate pool, so the integrator takes it explicitly: no slope.
+    The uptake was set with the saturation at the start of the step; what a falling glutamate cannot fix goes back to
+    the field. The rate is slow against the glutamate pool, so the integrator takes it explicitly: no slope.
     """
-    half = p.glutamine_synthetase_km_uM
-    at_start = glutamate_at_start_uM / (glutamate_at_start_uM + half)
-    now = glutamate_uM / (glutamate_uM + half)
-    return ammonia_amol_per_min if now >= at_start else ammonia_amol_per_min * now / at_start
+    now = glutamate_saturation(p, glutamate_uM)
+    return ammonia_amol_per_min if now >= saturation_at_start else ammonia_amol_per_min * now / saturation_at_start
 
 
 @kernel

@@ -10,13 +10,15 @@ def nucleotide_gate(p, glutamine_uM, aspartate_uM):
 
     ``min(1, 1.15 Q/(Q+K_Q)) min(1, 1.1 D/(D+K_D))``.
     """
+    per_glutamine = 1.0 / (glutamine_uM + p.nucleotide_km_glutamine_uM)
+    per_aspartate = 1.0 / (aspartate_uM + p.nucleotide_km_aspartate_uM)
     by_glutamine = by_aspartate = 0.0
-    glutamine = 1.15 * glutamine_uM / (glutamine_uM + p.nucleotide_km_glutamine_uM)
+    glutamine = 1.15 * glutamine_uM * per_glutamine
     if glutamine < 1.0:
-        by_glutamine = 1.15 * p.nucleotide_km_glutamine_uM / (glutamine_uM + p.nucleotide_km_glutamine_uM) ** 2
-    aspartate = 1.1 * aspartate_uM / (aspartate_uM + p.nucleotide_km_aspartate_uM)
+        by_glutamine = 1.15 * p.nucleotide_km_glutamine_uM * per_glutamine * per_glutamine
+    aspartate = 1.1 * aspartate_uM * per_aspartate
     if aspartate < 1.0:
-        by_aspartate = 1.1 * p.nucleotide_km_aspartate_uM / (aspartate_uM + p.nucleotide_km_aspartate_uM) ** 2
+        by_aspartate = 1.1 * p.nucleotide_km_aspartate_uM * per_aspartate * per_aspartate
     glutamine, aspartate = min(glutamine, 1.0), min(aspartate, 1.0)
     return glutamine * aspartate, glutamine * by_aspartate, aspartate * by_glutamine
 
@@ -34,7 +36,7 @@ def translation_level(p, charged_trna, p_eif2a, mtorc1, energy, gate):
 def proteolysis_level(p, mtorc1, biomass):
     """Proteolysis and autophagy over the greatest translation: falls with mTORC1, ends at half the biomass."""
     level = p.proteolysis_fraction - p.proteolysis_mtorc1_cut * min(1.0, 1.15 * mtorc1)
-    return level * min(1.0, max(0.0, (biomass - p.proteolysis_biomass_floor) / 0.1))
+    return level * min(1.0, max(0.0, 10.0 * (biomass - p.proteolysis_biomass_floor)))
 
 
 @kernel

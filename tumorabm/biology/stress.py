@@ -1,11 +1,10 @@
-"""The integrated stress response: uncharged tRNA (GCN2) and ER load (PERK) to p-eIF2a, ATF4 and ASNS."""
+"""The integrated stress response: uncharged tRNA (GCN2) and ER load (PERK) to p-eIF2a, ATF4 and ASNS.
 
-import math
+ER load, ATF4, ASNS mRNA and ASNS each go towards a target, at the rate of their own decay.
+"""
 
 from tumorabm.biology.glycosylation import sugar_supply
 from tumorabm.kernels import kernel
-
-LN2 = math.log(2.0)
 
 
 @kernel
@@ -15,28 +14,27 @@ def trna_charging(p, asparagine_uM, aspartate_uM, glutamine_uM, glutamate_uM, ex
     Each amino acid charges ``c/(c+K)`` of its tRNA; the scarcest one limits (only its derivative is not zero).
     """
     other = p.trna_km_other_uM
-    charged = 1.12 * exchange_index / (exchange_index + p.trna_exchange_half)
     by_asparagine = by_aspartate = by_glutamine = by_glutamate = 0.0
-    charged = min(charged, 1.0)
-    by_amino_acid = asparagine_uM / (asparagine_uM + p.trna_km_asparagine_uM)
-    if by_amino_acid < charged:
-        charged = by_amino_acid
-        by_asparagine = p.trna_km_asparagine_uM / (asparagine_uM + p.trna_km_asparagine_uM) ** 2
-    by_amino_acid = aspartate_uM / (aspartate_uM + other)
-    if by_amino_acid < charged:
-        charged = by_amino_acid
+    charged = min(1.12 * exchange_index / (exchange_index + p.trna_exchange_half), 1.0)
+    per_uM = 1.0 / (asparagine_uM + p.trna_km_asparagine_uM)
+    if asparagine_uM * per_uM < charged:
+        charged = asparagine_uM * per_uM
+        by_asparagine = p.trna_km_asparagine_uM * per_uM * per_uM
+    per_uM = 1.0 / (aspartate_uM + other)
+    if aspartate_uM * per_uM < charged:
+        charged = aspartate_uM * per_uM
         by_asparagine = 0.0
-        by_aspartate = other / (aspartate_uM + other) ** 2
-    by_amino_acid = glutamine_uM / (glutamine_uM + other)
-    if by_amino_acid < charged:
-        charged = by_amino_acid
+        by_aspartate = other * per_uM * per_uM
+    per_uM = 1.0 / (glutamine_uM + other)
+    if glutamine_uM * per_uM < charged:
+        charged = glutamine_uM * per_uM
         by_asparagine = by_aspartate = 0.0
-        by_glutamine = other / (glutamine_uM + other) ** 2
-    by_amino_acid = glutamate_uM / (glutamate_uM + other)
-    if by_amino_acid < charged:
-        charged = by_amino_acid
+        by_glutamine = other * per_uM * per_uM
+    per_uM = 1.0 / (glutamate_uM + other)
+    if glutamate_uM * per_uM < charged:
+        charged = glutamate_uM * per_uM
         by_asparagine = by_aspartate = by_glutamine = 0.0
-        by_glutamate = other / (glutamate_uM + other) ** 2
+        by_glutamate = other * per_uM * per_uM
     return charged, by_asparagine, by_aspartate, by_glutamine, by_glutamate
 
 
@@ -47,19 +45,22 @@ def joint_charging(p, asparagine_uM, aspartate_uM, glutamine_uM, glutamate_uM):
     What stands for the burden of starvation: a second scarce amino acid adds to the first (`death_signal_rate`).
     """
     other = p.trna_km_other_uM
-    acidic = aspartate_uM / (aspartate_uM + other) * glutamate_uM / (glutamate_uM + other)
-    amides = asparagine_uM / (asparagine_uM + p.trna_km_asparagine_uM) * glutamine_uM / (glutamine_uM + other)
-    return acidic * amides
+    amounts = asparagine_uM * aspartate_uM * glutamine_uM * glutamate_uM
+    amides = (asparagine_uM + p.trna_km_asparagine_uM) * (glutamine_uM + other)
+    return amounts / (amides * ((aspartate_uM + other) * (glutamate_uM + other)))
 
 
 @kernel
 def eif2a_phosphorylation(p, charged_trna, er_load):
     """p-eIF2a, 0 to 1, and its derivative by charged tRNA: ``z/(1+z), z = GCN2 (u/.35)^3 + PERK (U/.7)^3``."""
-    uncharged = (1.0 - charged_trna) / p.gcn2_half_uncharged
-    load = er_load / p.perk_half_load
-    signal = p.gcn2 * uncharged * uncharged * uncharged + p.perk * load * load * load
-    slope = -3.0 * p.gcn2 * uncharged * uncharged / p.gcn2_half_uncharged
-    return signal / (1.0 + signal), slope / ((1.0 + signal) * (1.0 + signal))
+    uncharged, half_uncharged = 1.0 - charged_trna, p.gcn2_half_uncharged
+    # z times both halves cubed, so that one division is enough: divisions take most of the time of a cell's step
+    of_uncharged = p.gcn2 * p.perk_half_load**3 * uncharged * uncharged
+    of_load = p.perk * (half_uncharged * er_load) ** 3
+    halves = (half_uncharged * p.perk_half_load) ** 3
+    per_signal = 1.0 / (halves + of_uncharged * uncharged + of_load)
+    unphosphorylated = halves * per_signal
+    return 1.0 - unphosphorylated, -3.0 * of_uncharged * per_signal * unphosphorylated
 
 
 @kernel
@@ -74,21 +75,20 @@ def er_stressors(p, oxygen_mmHg, glucose_uM):
 
 
 @kernel
-def er_load_rate(p, er_load, stressors, translation):
-    """ER load follows what is translated into it: ``(L (.25 + .75 T) - U)/tau`` (1/min)."""
-    return (stressors * (0.25 + 0.75 * translation) - er_load) / p.er_time_min
+def er_load_target(stressors, translation):
+    """ER load follows what is translated into it: ``U -> L (.25 + .75 T)``."""
+    return stressors * (0.25 + 0.75 * translation)
 
 
 @kernel
-def atf4_rate(p, atf4, p_eif2a, p_s6k1):
-    """ATF4 made where p-eIF2a is high, less without the output of mTORC1 that rapamycin stops (1/min).
+def atf4_target(p, p_eif2a, p_s6k1):
+    """ATF4 is made where p-eIF2a is high, less without the output of mTORC1 that rapamycin stops.
 
-    ``((.3 + 12 P²/(P²+.12))(.4 + .6 min(1, K (1 - rapamycin)/.9)) - A) ln2/t½`` [A]; that mTORC1 raises ATF4 and ASNS
-    in KRAS-mutant colorectal cancer, and that rapamycin lowers them: PMC5071549 [V].
+    ``A -> (.3 + 12 P²/(P²+.12))(.4 + .6 min(1, K (1 - rapamycin)/.9))`` [A]; that mTORC1 raises ATF4 and ASNS in
+    KRAS-mutant colorectal cancer, and that rapamycin lowers them: PMC5071549 [V].
     """
     squared = p_eif2a * p_eif2a
-    made = p.atf4 * (0.3 + 12.0 * squared / (squared + 0.12)) * (0.4 + 0.6 * min(1.0, p_s6k1 / 0.9))
-    return (made - atf4) * LN2 / p.atf4_half_life_min
+    return p.atf4 * (0.3 + 12.0 * squared / (squared + 0.12)) * (0.4 + 0.6 * min(1.0, p_s6k1 * (1.0 / 0.9)))
 
 
 @kernel
@@ -98,18 +98,16 @@ def care_activity(atf4):
 
 
 @kernel
-def asns_mrna_rate(p, mrna, atf4, basal, methylated):
+def asns_mrna_target(p, atf4, basal, methylated):
     """ASNS mRNA through CARE, equal to ``basal`` at the ATF4 of an unstressed cell (.3).
 
     Where the promoter is ``methylated`` (1, else 0) it stays at ``basal``: methylation blocks induction [V].
     """
     induction = p.asns_induction * (1.0 - methylated)
-    made = basal * (1.0 + induction * care_activity(atf4)) / (1.0 + induction * care_activity(0.3))
-    return (made - mrna) * LN2 / p.asns_mrna_half_life_min
+    return basal * (1.0 + induction * care_activity(atf4)) / (1.0 + induction * care_activity(0.3))
 
 
 @kernel
-def asns_protein_rate(p, copies, mrna, charged_trna, volume_pL):
-    """ASNS copies: ``(S0 V M (.15 + .85 theta) - S) ln2/t½``; starved ribosomes translate little of it."""
-    made = p.asns_copies_per_pL * volume_pL * mrna * (0.15 + 0.85 * charged_trna)
-    return (made - copies) * LN2 / p.asns_half_life_min
+def asns_protein_target(p, mrna, charged_trna, volume_pL):
+    """ASNS copies: ``S -> S0 V M (.15 + .85 theta)``; starved ribosomes translate little of it."""
+    return p.asns_copies_per_pL * volume_pL * mrna * (0.15 + 0.85 * charged_trna)

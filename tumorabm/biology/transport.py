@@ -1,6 +1,6 @@
 """Uptake: the greatest rate at which each cell takes up each substrate, for the fields to solve with diffusion."""
 
-from tumorabm.biology.asparagine import antiport_uM_per_min
+from tumorabm.biology.asparagine import antiport_per_min
 from tumorabm.biology.energy import energy_of_cell, respiration
 from tumorabm.biology.glutamine import synthetase_capacity
 from tumorabm.biology.states import (
@@ -55,7 +55,7 @@ def uptake_capacities(start, stop, table, cell_type, phase, voxel, states, outsi
         respiring = respiration(p, outside.oxygen_mM[where] * MMHG_PER_MM)
         energy = energy_of_cell(p, states[row], respiring, outside.glucose_mM[where] * 1000.0)
         burning = biomass * thermogenic_program(p, states[row, MTORC1])
-        antiport = antiport_uM_per_min(p, states[row, ASN] / volume_pL, outside.exchange_mM[where] * 1000.0)
+        antiport = antiport_per_min(p, outside.exchange_mM[where] * 1000.0) * states[row, ASN] / volume_pL
         exchange_per_min = p.exchange_import_per_min + p.exchange_antiport_gain_per_min * antiport / (
             p.exchange_antiport_half_uM_per_min + antiport
         )
