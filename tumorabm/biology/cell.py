@@ -72,7 +72,8 @@ by voxel ``integral c/(c+km) dt`` over the step (min), a sequence of seven array
 Setting = namedtuple(
     "Setting",
     "respiration energy stressors ammonia_saturation antiport_per_min allowance basal_asns methylated "
-    "nucleotide_weight asparagine aspartate glutamine ammonia exchange contact glutamate_saturation receivers receivers_asparagine_uM",
+    "nucleotide_weight asparagine aspartate glutamine ammonia exchange contact glutamate_saturation receivers "
+    "receivers_asparagine_uM",
 )
 """What stays constant for one cell during one step; what it is given is in amol/min."""
 
