@@ -75,7 +75,7 @@ class Microenvironment:
         A cell took ``capacity * saturation`` from its voxel. Zero where no cell has a metabolism.
     pending_amol
         What enters the field from cells during the next step: what their metabolism gave off in the last one, and what
-        they secrete at given rates; arrays (n_voxels,) by field.
+        they secrete at given rates; arrays (n_voxels,) by field, 0 once it has entered.
     """
 
     def __init__(self, scenario: Scenario, grid: Grid, vessel_positions_um: np.ndarray, threads: Threads) -> None:
@@ -178,11 +178,13 @@ class Microenvironment:
         if is_split:
             terms["enzyme_mM_per_min"] = self._enzyme_velocity(name, step.enzyme)
             terms["enzyme_km_mM"] = step.enzyme[0] if name == "asparagine" else step.enzyme[1]
-        source = self._given_off(name, step.dt_min)
+        source = self._given_off(name, step.dt_min, used_up=True)
         split = [step.split_mM_per_min[other] for other in self._needed(name) if other in step.split_mM_per_min]
         if split:
             source = sum(split) if source is None else source + sum(split)
         exchange = self.fields[name].advance(step.dt_min, source_mM_per_min=source, **terms)
+        if name in self.pending_amol:
+            self.pending_amol[name].fill(0.0)
         if is_split:
             step.split_mM_per_min[name] = terms["enzyme_mM_per_min"] * exchange.enzyme_saturation_min / step.dt_min
         return exchange
@@ -196,11 +198,15 @@ class Microenvironment:
         activity = self.fields["asparaginase"].concentration_mM
         return activity if name == "asparagine" else activity * enzyme[2]
 
-    def _given_off(self, name: str, dt_min: float) -> np.ndarray | None:
-        """Return the source (mM/min) that the cells' efflux of the last step makes in this one."""
+    def _given_off(self, name: str, dt_min: float, used_up: bool = False) -> np.ndarray | None:
+        """Return the source (mM/min) that the cells' efflux of the last step makes in this one.
+
+        Where the efflux is ``used_up``, its own memory becomes the source.
+        """
         if name not in self.pending_amol:
             return None
-        return self.pending_amol[name].reshape(self.grid.shape) / (self.grid.voxel_volume_um3 * dt_min)
+        amounts = self.pending_amol[name].reshape(self.grid.shape)
+        return np.divide(amounts, self.grid.voxel_volume_um3 * dt_min, out=amounts if used_up else None)
 
     def _uptake(self, name: str, uptake_of: UptakeByVoxel) -> dict[str, object]:
         if name not in self._taken_up:

@@ -20,7 +20,7 @@ from tumorabm.output import run_folder as run_folder_module
 from tumorabm.output.recorder import ParquetStream, record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
 from tumorabm.output.style import colours
-from tumorabm.output.summary_plot import _draw_cells, _last_cells
+from tumorabm.output.summary_plot import _draw_cells, _LastCells
 from tumorabm.output.zarr_store import FieldStore, read_chunk
 from tumorabm.scenario import scenario_from_dict
 
@@ -224,17 +224,35 @@ def test_many_cells_are_written_in_parts_and_read_as_one_table(monkeypatch):
         rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     assert rows == [9, 10, 10, 9, 10, 10, 10, 10, 9, 10, 10, 10, 10, 10, 10, 9]
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
-    assert len(_last_cells(path)) == 69
+    parts = _LastCells(path)
+    drawn, counts = parts.read(1, None)
+    assert parts.count == len(drawn) == sum(counts.values()) == 69
+    last = whole[whole["time_h"] == 6]
+    assert parts.mean_z_um() == pytest.approx(last["z_um"].mean())
+    np.testing.assert_array_equal(drawn["x_um"], last["x_um"])
+    thinned, all_counts = parts.read(4, None)
+    assert all_counts == counts
+    assert thinned["group"].value_counts().to_dict() == {name: -(-n // 4) for name, n in counts.items() if n}
 
 
 def test_of_very_many_cells_some_are_drawn_and_all_are_counted():
-    cells = _last_cells(run() / "cells.parquet")
+    parts = _LastCells(run() / "cells.parquet")
     ax = Figure().subplots()
-    _draw_cells(ax, cells, one_in=4)
+    _draw_cells(ax, *parts.read(4, None))
     drawn = [len(item.get_offsets()) for item in ax.collections if isinstance(item, EllipseCollection)]
     counted = [int(text.get_text().split("(")[1].rstrip(")")) for text in ax.get_legend().get_texts()]
-    assert sum(counted) == len(cells) == 69
+    assert sum(counted) == parts.count == 69
     assert drawn == [-(-number // 4) for number in counted]
+
+
+def test_the_picture_of_a_volume_shows_the_cells_that_a_plane_cuts():
+    parts = _LastCells(run() / "cells.parquet")
+    cells = pd.read_parquet(run() / "cells.parquet").query("time_h == 6")
+    z_um = float(cells["z_um"].iloc[0] + cells["radius_um"].iloc[0] / 2)
+    cut = (cells["z_um"] - z_um).abs() < cells["radius_um"]
+    drawn, counts = parts.read(1, z_um)
+    assert len(drawn) == sum(counts.values()) == cut.sum() > 0
+    assert len(parts.read(1, 1e6)[0]) == 0
 
 
 @pytest.mark.parametrize("lengths", [(2, 0), (0, 2)])

@@ -168,6 +168,7 @@ class Recorder:
         for start in range(0, max(n, 1), CELLS_PER_ROW_GROUP):
             part = self._model.cell_columns(slice(start, start + CELLS_PER_ROW_GROUP))
             self._cells.append({"time_h": np.full(len(part["uid"]), self._model.time_h), **part})
+        pa.default_memory_pool().release_unused()
 
     def _is_due(self, part: str, everything: bool) -> bool:
         tick = self._model.tick

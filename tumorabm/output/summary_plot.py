@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -142,11 +143,9 @@ def _draw_map(ax: Axes, folder: Path) -> None:
     voxel_um = x_um[1] - x_um[0]
     width_um, height_um = x_um.size * voxel_um, y_um.size * voxel_um
     name, values, unit = _field_to_show(store)
-    cells = _last_cells(folder / "cells.parquet")
-    where = ""
+    parts, where, middle_um = _LastCells(folder / "cells.parquet"), "", None
     if values.ndim == 3:
-        middle_um = cells["z_um"].mean() if len(cells) else values.shape[0] * voxel_um / 2.0
-        cells = cells[np.abs(cells["z_um"] - middle_um) < cells["radius_um"]]
+        middle_um = parts.mean_z_um() if parts.count else values.shape[0] * voxel_um / 2.0
         values = values[min(int(middle_um / voxel_um), values.shape[0] - 1)]
         where = f", slice at z = {middle_um:.0f} µm"
     image = ax.imshow(
@@ -159,8 +158,8 @@ def _draw_map(ax: Axes, folder: Path) -> None:
     )
     ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit}", shrink=0.5, pad=0.02)
     ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
-    one_in = -(-len(cells) // MOST_CELLS_DRAWN) or 1
-    _draw_cells(ax, cells, one_in)
+    one_in = 1 if middle_um is not None else max(1, -(-parts.count // MOST_CELLS_DRAWN))
+    _draw_cells(ax, *parts.read(one_in, middle_um))
     _draw_scale_bar(ax, width_um, height_um)
     hours = read_chunk(store, "time_h")[-1]
     when = f"on day {hours / 24.0:.1f}" if hours > _LONGEST_IN_HOURS else f"at {hours:.1f} h"
@@ -168,14 +167,12 @@ def _draw_map(ax: Axes, folder: Path) -> None:
     ax.set(title=f"cells and {name} {when}{where}{share}", xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um))
 
 
-def _draw_cells(ax: Axes, cells: pd.DataFrame, one_in: int) -> None:
-    dead = cells["phase"].isin(_DEAD_PHASES)
-    groups = {name: cells[~dead & (cells["type"] == name)] for name in cells["type"].cat.categories}
-    colours = style.colours(groups) | {"dead": style.DEAD_COLOUR}
-    for name, group in (groups | {"dead": cells[dead]}).items():
-        if len(group) == 0:
+def _draw_cells(ax: Axes, cells: pd.DataFrame, counts: dict[str, int]) -> None:
+    colours = style.colours([name for name in counts if name != "dead"]) | {"dead": style.DEAD_COLOUR}
+    for name, count in counts.items():
+        if count == 0:
             continue
-        drawn = group.iloc[::one_in]
+        drawn = cells[cells["group"] == name]
         width_um = 2.0 * drawn["radius_um"].to_numpy()
         circles = EllipseCollection(
             width_um,
@@ -189,8 +186,8 @@ def _draw_cells(ax: Axes, cells: pd.DataFrame, one_in: int) -> None:
             linewidths=0.2,
         )
         ax.add_collection(circles)
-        ax.scatter([], [], color=colours[name], label=f"{name} ({len(group)})")
-    if len(cells):
+        ax.scatter([], [], color=colours[name], label=f"{name} ({count})")
+    if any(counts.values()):
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.01), ncols=4)
 
 
@@ -210,19 +207,59 @@ def _field_to_show(store: Path) -> tuple[str, np.ndarray, str]:
     return (name, values_mM * 1e3, "µM") if name == "asparagine" else (name, oxygen_mM_to_mmHg(values_mM), "mmHg")
 
 
-def _last_cells(path: Path) -> pd.DataFrame:
-    """Return the cells of the last time, read part by part, so that a million of them do not take memory twice."""
-    names = ["time_h", "type", "phase", "x_um", "y_um", "z_um", "radius_um"]
-    parts: list[pa.Table] = []
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        for group in reversed(range(file.num_row_groups)):
-            part = file.read_row_group(group, columns=names, use_threads=False)
-            if parts and (len(part) == 0 or part["time_h"][0] != parts[0]["time_h"][0]):
-                break
-            parts.insert(0, part)
-            if len(part) == 0:  # nobody is left
-                break
-    cells = pa.concat_tables(parts).drop_columns("time_h").unify_dictionaries().to_pandas(self_destruct=True)
-    del parts
-    pa.default_memory_pool().release_unused()
-    return cells
+class _LastCells:
+    """The cells of the last time in a file, read part by part: a million at once would take more memory than the run.
+
+    Parameters
+    ----------
+    path
+        cells.parquet.
+
+    Attributes
+    ----------
+    count
+        Number of these cells.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._groups: list[int] = []
+        self.count, last_h = 0, None
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            for group in reversed(range(file.num_row_groups)):
+                times_h = file.read_row_group(group, columns=["time_h"], use_threads=False)["time_h"]
+                if len(times_h) and last_h is not None and times_h[0].as_py() != last_h:
+                    break
+                self._groups.insert(0, group)
+                self.count += len(times_h)
+                if len(times_h) == 0:  # nobody is left
+                    break
+                last_h = times_h[0].as_py()
+
+    def mean_z_um(self) -> float:
+        """Return the height of their middle."""
+        return sum(part["z_um"].sum() for part in self._parts(["z_um"])) / self.count
+
+    def read(self, one_in: int, z_um: float | None) -> tuple[pd.DataFrame, dict[str, int]]:
+        """Return one cell in so many of each group (type, or "dead"), as x, y, radius and group, and all counts.
+
+        With ``z_um``, only the cells that a plane at this height cuts are read.
+        """
+        drawn, counts = [], {"dead": 0}
+        for part in self._parts(["type", "phase", "x_um", "y_um", "z_um", "radius_um"]):
+            counts = dict.fromkeys(part["type"].cat.categories, 0) | counts
+            part["group"] = np.where(part["phase"].isin(_DEAD_PHASES), "dead", part["type"].astype(str))
+            if z_um is not None:
+                part = part[np.abs(part["z_um"] - z_um) < part["radius_um"]]
+            place = part.groupby("group").cumcount() + part["group"].map(counts).astype(int)
+            drawn.append(part.loc[place % one_in == 0, ["x_um", "y_um", "radius_um", "group"]])
+            for name, found in part["group"].value_counts().items():
+                counts[name] += int(found)
+        pa.default_memory_pool().release_unused()
+        counts["dead"] = counts.pop("dead")  # last in the legend, over the others in the map
+        return pd.concat(drawn, ignore_index=True), counts
+
+    def _parts(self, names: list[str]) -> Iterator[pd.DataFrame]:
+        with pq.ParquetFile(self._path, pre_buffer=False) as file:
+            for group in self._groups:
+                yield file.read_row_group(group, columns=names, use_threads=False).to_pandas(self_destruct=True)
