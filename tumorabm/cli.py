@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import csv
 import json
-import math
 import os
 import signal
 import sys
@@ -22,6 +22,7 @@ from tumorabm.console import (
     clear_messages,
     complain,
     console,
+    load_to_run,
     print_table,
     require_threads,
     say,
@@ -30,6 +31,7 @@ from tumorabm.console import (
     writable,
 )
 from tumorabm.validation.command import sensitivity, validate
+from tumorabm.variants.command import variants
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +52,7 @@ app = typer.Typer(
 app.add_typer(assay, name="assay")
 app.command()(validate)
 app.command()(sensitivity)
+app.command()(variants)
 
 
 def main() -> None:
@@ -77,6 +80,10 @@ def _common(
 @app.command()
 def run(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")],
+    variant: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Merge the table [variants.NAME] of the file over the rest of it."),
+    ] = None,
     out: Annotated[str | None, typer.Option(help="Run folder; by default runs/<scenario>-s<seed>.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed instead of the scenario's.")] = None,
     settings: Annotated[
@@ -94,14 +101,10 @@ def run(
     """Run a scenario and write its run folder."""
     with _Interruption() as interruption, clear_messages():
         from tumorabm.output.run_folder import RunFolder
-        from tumorabm.scenario import load_scenario
 
         overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
-        loaded = load_scenario(scenario, overrides)
-        n_steps = None if hours is None else _whole_steps(hours, loaded.time)
+        loaded, n_steps = load_to_run(scenario, overrides, variant, hours)
         require_threads([] if threads is None else [threads])
-        if hours is not None and hours > loaded.hours:
-            loaded = load_scenario(scenario, [*overrides, f"hours={hours!r}"])
         folder = RunFolder(loaded.name, loaded.seed, out=out, force=force)
         try:
             path, rows = _simulate(loaded, folder, n_steps, threads, quiet, interruption)
@@ -124,6 +127,28 @@ def run(
         print(shown(path))
     else:
         _print_result(loaded, rows, path)
+
+
+@app.command()
+def plot(
+    run_folder: Annotated[str, typer.Argument(metavar="RUN_DIR", help="Run folder.")],
+    what: Annotated[
+        str, typer.Option(metavar="PICTURE", help="Picture to draw into it: summary, or clones of one type of cells.")
+    ] = "summary",
+    cell_type: Annotated[
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="Whose clones; by default those of the scenario's first cells."),
+    ] = None,
+) -> None:
+    """Draw a picture into a run folder from what is recorded there."""
+    with clear_messages():
+        from tumorabm.scenario.messages import unknown_name
+
+        if what not in _PICTURES:
+            raise UserError(f"--what {what}: {unknown_name('picture', what, _PICTURES)}")
+        if cell_type is not None and what != "clones":
+            raise UserError(f"--type {cell_type}: expected no type, only --what clones draws one")
+        print(shown(_draw(Path(run_folder), what, cell_type)))
 
 
 @app.command()
@@ -306,7 +331,6 @@ def _simulate(scenario, folder, n_steps, threads, quiet, interruption) -> tuple[
     give_back_large_arrays()
     model = TumorModel(scenario, rng=scenario.seed, threads=threads)
     interruption.check()
-    n_steps = n_steps or model.n_steps
     progress = (
         None if quiet else _Progress(n_steps, model.step_min, Console(stderr=True, markup=False, highlight=False))
     )
@@ -328,7 +352,7 @@ def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
     """Print what became of each type, the main figures, and where the run folder is."""
     from rich.table import Table
 
-    doses_h = sorted(24.0 * dose.day for dose in scenario.pharmacology.doses)
+    doses_h = [24.0 * given.day for given in scenario.pharmacology.calendar]
     at_dose = [row for row in rows if doses_h and row["time_h"] <= doses_h[0]]
     dosed = bool(doses_h) and rows[-1]["time_h"] > doses_h[0]
     table = Table(show_edge=False)
@@ -339,12 +363,38 @@ def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
     for name in _types(rows[-1]):
         table.add_row(name, *(f"{row['live_' + name]:.0f}" for row in moments.values()))
     console().print(table)
+    _print_troughs(path / "troughs.csv")
     wall_s = json.loads((path / "run.json").read_text(encoding="utf-8"))["wall_s"]
     if "plasma_asparagine_uM" in rows[0]:
         print(f"plasma asparagine, lowest: {min(row['plasma_asparagine_uM'] for row in rows):.3g} µM")
     print(f"nitrogen ledger, largest relative error: {max(row['ledger_relative_error'] for row in rows):.1e}")
     print(f"simulated {rows[-1]['time_h']:g} h in {wall_s:.1f} s")
     print(f"run folder: {shown(path)}")
+
+
+_TIMES = ("days_active", "days_depleted")
+
+
+def _print_troughs(path: Path) -> None:
+    """Print what each dose of asparaginase did in plasma, where there is such a table."""
+    if not path.exists():
+        return
+    from rich.table import Table
+
+    table = Table(show_edge=False)
+    for heading in ("dose on day", "peak IU/mL", "trough IU/mL", "days > 0.1 IU/mL", "days Asn < 3 µM", "peak NH3 µM"):
+        table.add_column(heading, justify="right")
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            value = {name: float(text) for name, text in row.items() if name not in ("product", "route")}
+            times = (f"{value[name]:.1f} of {value['days']:.1f}" for name in _TIMES)
+            table.add_row(
+                f"{value['day']:g} ({row['product']})",
+                *(f"{value[name]:.3g}" for name in ("peak_iu_per_mL", "trough_iu_per_mL")),
+                *times,
+                f"{value['peak_ammonia_uM']:.0f}",
+            )
+    console().print(table)
 
 
 def _kept(folder: RunFolder) -> str:
@@ -356,10 +406,31 @@ def _kept(folder: RunFolder) -> str:
     return f"; what was recorded so far is in {shown(folder.published)}{last_table(folder)}"
 
 
-def _whole_steps(hours: float, time_step) -> int:
-    if not (math.isfinite(hours) and time_step.whole_steps(hours)):
-        raise UserError(f"--hours {hours:g}: expected a positive whole number of steps of {time_step.step_min:g} min")
-    return round(hours * 60.0 / time_step.step_min)
+_PICTURES = ("summary", "clones", "profiles")
+
+
+def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
+    """Draw one of the pictures; what cannot be read or written is refused."""
+    from tomllib import TOMLDecodeError
+
+    from pyarrow import ArrowException
+
+    from tumorabm.output.clone_plot import draw_clones
+    from tumorabm.output.profiles import draw_profiles
+    from tumorabm.output.run_folder import reason, require_run
+    from tumorabm.output.summary_plot import draw_summary
+
+    try:
+        if what == "clones":
+            return draw_clones(folder, cell_type)
+        if what == "profiles":
+            return draw_profiles(folder)
+        require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
+        return draw_summary(folder)
+    except (ArrowException, TOMLDecodeError) as error:
+        raise UserError(f"{folder}: a file is damaged, expected those of a run: {error}") from error
+    except OSError as error:
+        raise UserError(f"{folder}: the picture cannot be drawn: {reason(error)}") from error
 
 
 def _bench_cases(sizes: list[str] | None, quick: bool) -> list[Case]:

@@ -1,7 +1,8 @@
-"""What the commands share: clear messages, exit codes, tables, and files that may be written."""
+"""What the commands share: clear messages, exit codes, tables, scenarios to run, and files that may be written."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from tumorabm.scenario import Scenario
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -54,6 +57,21 @@ def require_threads(counts: list[int]) -> list[int]:
         except ValueError as error:
             raise UserError(f"--{error}") from error
     return counts
+
+
+def load_to_run(path: str, overrides: Sequence[str], variant: str | None, hours: float | None) -> tuple[Scenario, int]:
+    """Return a scenario and the number of steps to run: more hours than it has extend it, fewer stop the run early."""
+    from tumorabm.scenario import load_scenario
+
+    loaded = load_scenario(path, overrides, variant)
+    if hours is None:
+        return loaded, loaded.n_steps
+    step_min = loaded.time.step_min
+    if not (math.isfinite(hours) and loaded.time.whole_steps(hours)):
+        raise UserError(f"--hours {hours:g}: expected a positive whole number of steps of {step_min:g} min")
+    if hours > loaded.hours:
+        loaded = load_scenario(path, [*overrides, f"hours={hours!r}"], variant)
+    return loaded, round(hours * 60.0 / step_min)
 
 
 def writable(path: Path, option: str) -> Path:

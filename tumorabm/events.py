@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-EVENT_COLUMNS = ("time_h", "event", "uid", "type", "x_um", "y_um", "z_um")
+EVENT_COLUMNS = ("time_h", "site", "event", "uid", "type", "x_um", "y_um", "z_um")
 
 
 class EventLog:
-    """A buffer of events; ``len`` counts those that were not drained."""
+    """A buffer of events at one site; ``len`` counts those that were not drained.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    site
+        Name of the site.
+    """
+
+    def __init__(self, site: str) -> None:
+        self.site = site
         self._parts: list[tuple[float, str, np.ndarray, Sequence[str], np.ndarray]] = []
         self._length = 0
 
@@ -41,6 +48,7 @@ class EventLog:
         positions = np.concatenate([part[4] for part in parts]) if parts else np.empty((0, 3))
         return {
             "time_h": np.repeat(np.array([part[0] for part in parts], dtype=float), counts),
+            "site": np.full(sum(counts), self.site, dtype=object),
             "event": np.repeat(np.array([part[1] for part in parts], dtype=object), counts),
             "uid": np.concatenate([part[2] for part in parts]) if parts else np.empty(0, np.int64),
             "type": np.array([name for part in parts for name in part[3]], dtype=object),
@@ -48,3 +56,13 @@ class EventLog:
             "y_um": positions[:, 1],
             "z_um": positions[:, 2],
         }
+
+
+def drain_all(logs: Iterable[EventLog]) -> dict[str, np.ndarray]:
+    """Empty several buffers; return their events as columns, in the order of time."""
+    drained = [log.drain() for log in logs]
+    if len(drained) == 1:
+        return drained[0]
+    columns = {name: np.concatenate([events[name] for events in drained]) for name in EVENT_COLUMNS}
+    order = np.argsort(columns["time_h"], kind="stable")
+    return {name: values[order] for name, values in columns.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from tumorabm.biology.clock import CLOCK_DTYPE, INHIBITIONS
 from tumorabm.biology.parameters import GROUP_KEYS, PARAMETERS, PERTURBATIONS
 from tumorabm.cell_types import CELL_TYPES
 from tumorabm.fields import Grid
-from tumorabm.scenario import CellGroup, Clock, Scenario, Vessels
+from tumorabm.scenario import CellGroup, Clock, Scenario, VesselCore, Vessels
 
 LN2 = math.log(2.0)
 
@@ -23,8 +24,13 @@ def perturbations_at(source: Scenario | CellGroup, time_h: float) -> dict[str, f
     return {**source.perturbations, **{change.perturbation: change.value for change in changes}}
 
 
-def group_parameters(scenario: Scenario, group: CellGroup, time_h: float = 0.0) -> dict[str, float]:
-    """Return the values in which a group of cells differs from the solid-tumour cell, perturbations of now applied."""
+def group_parameters(
+    scenario: Scenario, group: CellGroup, time_h: float = 0.0, levers: Mapping[str, float] = MappingProxyType({})
+) -> dict[str, float]:
+    """Return the values in which a group of cells differs from the solid-tumour cell, perturbations of now applied.
+
+    ``levers`` are perturbations that small molecules bring about besides.
+    """
     values = {**CELL_TYPES[group.type].parameters, **group.parameters}
     for key in GROUP_KEYS:
         if getattr(group, key) is not None:
@@ -32,6 +38,8 @@ def group_parameters(scenario: Scenario, group: CellGroup, time_h: float = 0.0) 
     for source in (scenario, group) if group.metabolic else ():
         for name, value in perturbations_at(source, time_h).items():
             PERTURBATIONS[name].applied_to(values, value)
+    for name, value in levers.items() if group.metabolic else ():
+        PERTURBATIONS[name].applied_to(values, value)
     if group.clock and not group.clock.oxygen_dependent:
         values["necrosis_per_min"] = 0.0
     return values
@@ -57,7 +65,10 @@ def rates_by_type(fields: Sequence[str], rates: Sequence[Mapping[str, float]]) -
 
 
 def vessel_positions(vessels: Vessels | None, grid: Grid, generator: np.random.Generator) -> np.ndarray:
-    """Return the positions of the vessels, shape (m, 3), µm: as given, or seeded with the scenario's density."""
+    """Return the positions of the vessels, shape (m, 3), µm: as given, or seeded with the scenario's density.
+
+    A core takes vessels away and moves none.
+    """
     if not vessels:
         return np.empty((0, 3))
     if vessels.positions_um is not None:
@@ -65,7 +76,14 @@ def vessel_positions(vessels: Vessels | None, grid: Grid, generator: np.random.G
     size_mm = np.array(grid.size_um[: grid.ndim]) / 1000.0
     density = vessels.density_per_mm2 if grid.ndim == 2 else vessels.density_per_mm3
     number = round(density * float(np.prod(size_mm)))
-    return _in_space(generator.random((number, grid.ndim)) * size_mm * 1000.0, grid)
+    positions_um = generator.random((number, grid.ndim)) * size_mm * 1000.0
+    return _in_space(positions_um if vessels.core is None else _left_by(vessels.core, positions_um), grid)
+
+
+def _left_by(core: VesselCore, positions_um: np.ndarray) -> np.ndarray:
+    """Return the vessels, (m, ndim), that a core leaves: inside, the first of them, which lie at random as all do."""
+    inside = np.flatnonzero(np.linalg.norm(positions_um - np.array(core.center_um), axis=1) < core.radius_um)
+    return np.delete(positions_um, inside[round(core.density_factor * len(inside)) :], axis=0)
 
 
 def cell_positions(group: CellGroup, grid: Grid, well_mixed: bool, generator: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 NITROGEN_ATOMS = {"asparagine": 2, "glutamine": 2, "aspartate": 1, "glutamate": 1, "ammonia": 1}
 """Nitrogen atoms of each field that carries accounted nitrogen."""
 
-FLOWS = ("vessels", "faces", "decay", "other_amino_acids", "urea", "interventions")
+FLOWS = ("vessels", "faces", "decay", "other_amino_acids", "urea", "circulation", "interventions")
 """What brings nitrogen into the tissue or takes it away."""
 
 
@@ -19,8 +19,8 @@ class NitrogenLedger:
     ----------
     flows
         Cumulative `FLOWS`: through ``vessels`` and ``faces``, by ``decay`` (negative), from ``other_amino_acids``, into
-        ``urea`` (negative), and ``interventions``: what a user or an ordinary agent placed, removed or wrote outside
-        the model's own step.
+        ``urea`` (negative), by cells that come and go through the ``circulation``, and ``interventions``: what a user
+        or an ordinary agent placed, removed or wrote outside the model's own step.
     initial
         Pools at the start.
     pools

@@ -53,7 +53,8 @@ def needed_bytes(scenario: Scenario) -> float:
     given_off = len(scenario.secreted) + (len(EFFLUXES) if metabolic else 0)
     lasting = BYTES_PER_VOXEL * len(fields) + BYTES_PER_AMOUNT * (exchanging + len(scenario.taken_up) + given_off)
     solving = BYTES_PER_CELL_WHILE_SOLVING * cells + BYTES_PER_SOLVED_VOXEL * voxels
-    return lasting * voxels + max(solving, BYTES_PER_CELL * cells)
+    others = sum(needed_bytes(scenario.at_site(name)) for name in scenario.sites)
+    return lasting * voxels + max(solving, BYTES_PER_CELL * cells) + others
 
 
 def memory_bytes() -> float:

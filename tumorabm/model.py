@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -28,8 +28,9 @@ from tumorabm.biology.fate import (
 from tumorabm.biology.nitrogen import write_nitrogen
 from tumorabm.biology.parameters import parameter_table
 from tumorabm.cells import Block, ColumnModel, Population, attach_layers
+from tumorabm.circulation import Circulation
 from tumorabm.clock_cells import CLOCK_BLOCKS, ClockCells
-from tumorabm.events import EventLog
+from tumorabm.events import EventLog, drain_all
 from tumorabm.fields import Field, Grid
 from tumorabm.finite import bad_states, bad_voxel, describe_cell, first_fault
 from tumorabm.founding import (
@@ -56,8 +57,9 @@ from tumorabm.memory import require_memory
 from tumorabm.microenvironment import Microenvironment
 from tumorabm.observables import EVERY_ROW, cell_columns, observe
 from tumorabm.pharmacology import Plasma
-from tumorabm.philox import Stream, normal_pairs
+from tumorabm.philox import Stream, normal_pairs, uniform_pairs
 from tumorabm.scenario import Scenario
+from tumorabm.scenario.site_schema import PRIMARY
 from tumorabm.sums import sum_in_any_order
 from tumorabm.surroundings import Surroundings
 from tumorabm.threads import Threads
@@ -88,6 +90,13 @@ BLOCKS = (
 )
 
 
+TRAVEL_BLOCKS = (Block("detached", ("detached",), np.int8), Block("seed_uid", ("seed_uid",), np.int64))
+"""Of models with several sites: 1 where a cell has let go of its neighbours; the cell by which its descent arrived."""
+
+UIDS_OF_A_SITE = 1 << 40
+"""Identifiers of cells that are born at one site; the next site's begin above them."""
+
+
 def _reporter(name: str) -> Callable[[TumorModel], float]:
     """Return Mesa's reporter of one column: it reads the row that was observed once for all."""
     return lambda model: model._observed[name]
@@ -104,6 +113,9 @@ class TumorModel(ColumnModel):
         Seed or generator; by default the scenario's seed. The same seed gives the same bits on any number of threads.
     threads
         Number of threads; by default the cores that the process may use.
+    body, site
+        Of a site beside the primary one: the model of the primary site, with which it shares plasma, threads and random
+        key, and its name. The primary model makes the others itself.
 
     Raises
     ------
@@ -120,8 +132,11 @@ class TumorModel(ColumnModel):
         The cells as columns (`tumorabm.cells.Population`); ``agents`` shows them as Mesa agents.
     fields
         `tumorabm.fields.Field` by name; ``layers`` shows the same memory as Mesa property layers.
+    site_name, other_sites, circulation
+        Name of the site, the models of the sites beside the primary one by name, and the blood that joins them
+        (`tumorabm.circulation.Circulation`; None where cells do not travel). All sites step together.
     plasma
-        What the vessels carry.
+        What the vessels of all sites carry.
     ledger
         The nitrogen account.
     events
@@ -141,19 +156,28 @@ class TumorModel(ColumnModel):
     scenario: Scenario | None = None  # a plain attribute: Mesa 3.5 has a property of this name for its own Scenario
 
     def __init__(
-        self, scenario: Scenario, rng: int | np.random.Generator | None = None, threads: int | None = None
+        self,
+        scenario: Scenario,
+        rng: int | np.random.Generator | None = None,
+        threads: int | None = None,
+        *,
+        body: TumorModel | None = None,
+        site: str = PRIMARY,
     ) -> None:
         if not isinstance(scenario, Scenario):
             raise TypeError(f"TumorModel: expected what load_scenario returns, got {type(scenario).__name__}")
         require_memory(scenario)
         super().__init__(rng=scenario.seed if rng is None else rng)
         self.scenario = scenario
-        self.threads = Threads(threads)
-        self.key = int(self.rng.integers(2**63))
+        self.site_name = site
+        self._site_number = 0 if body is None else 1 + list(body.scenario.sites).index(site)
+        self.threads = Threads(threads) if body is None else body.threads
+        self.key = int(self.rng.integers(2**63)) if body is None else body.key
+        self.agent_id_counter = 1 + self._site_number * UIDS_OF_A_SITE
         self.tick = 0
         self.step_min = scenario.time.step_min
         self.n_steps = scenario.n_steps
-        self.stages_s: dict[str, float] = {}
+        self.stages_s: dict[str, float] = {} if body is None else body.stages_s
         self.births = self.deaths_apoptosis = self.deaths_necrosis = 0
         self.well_mixed = scenario.domain.mode == "well_mixed"
         if self.well_mixed:
@@ -166,18 +190,19 @@ class TumorModel(ColumnModel):
         self.environment = Microenvironment(scenario, self.grid, self.vessel_positions_um, self.threads)
         self.fields: dict[str, Field] = self.environment.fields
         self.layers = attach_layers(self, {name: field.concentration_mM for name, field in self.fields.items()})
-        normal = {name: setting.plasma for name, setting in self.environment.settings.items()}
-        formulation = scenario.fields.asparaginase.formulation
-        self.plasma = Plasma(normal, scenario.pharmacology, self.step_min, formulation)
+        self.plasma = self._plasma() if body is None else body.plasma
         self.plasma.glutaminase_factor = self._glutaminase_factor()
         self.environment.see_plasma(self.plasma.concentrations)
 
         self.cell_types = tuple(scenario.cells)
         groups = list(scenario.cells.values())
+        self._levers = self.plasma.levers()
         self.parameters = self._perturbed_parameters()
         self._perturbation_ticks = self._ticks_of_schedules()
         has_clocks = any(group.clock for group in groups)
-        self.population = Population(self, BLOCKS + CLOCK_BLOCKS if has_clocks else BLOCKS)
+        travels = body is not None or bool(scenario.sites)
+        blocks = (*BLOCKS, *(CLOCK_BLOCKS if has_clocks else ()), *(TRAVEL_BLOCKS if travels else ()))
+        self.population = Population(self, blocks)
         self.clock_cells = (
             ClockCells(scenario, self.parameters, self.population, self.key, self.threads) if has_clocks else None
         )
@@ -187,13 +212,18 @@ class TumorModel(ColumnModel):
         )
         speeds = self.parameters["speed_epithelial_um_per_min"] + self.parameters["speed_emt_gain_um_per_min"]
         self._any_walks = bool(speeds.any())
-        self.events = EventLog()
+        self.events = EventLog(site)
+        self._seeded = np.empty(0, np.int64)
         self._found_cells()
         self._found_fields()
         self.ledger = NitrogenLedger()
         self.ledger.open(self._nitrogen_amol())
         self._nitrogen_left = self._total_nitrogen_amol()
         self._require_sound()
+        self.other_sites: dict[str, TumorModel] = {
+            name: TumorModel(scenario.at_site(name), scenario.seed, body=self, site=name) for name in scenario.sites
+        }
+        self.circulation = Circulation(self) if scenario.circulation else None
         self._observed = self.observe()
         self.datacollector = DataCollector(model_reporters={name: _reporter(name) for name in self._observed})
         self.datacollector.collect(self)
@@ -203,8 +233,8 @@ class TumorModel(ColumnModel):
     def step(self) -> None:
         """Advance the tissue by one step.
 
-        Drugs and plasma -> uptake -> fields -> metabolism and stress -> fate (cycle, clocks, death, state) -> births
-        and deaths -> motion and forces -> ordinary Mesa agents -> record.
+        Drugs and plasma -> at each site: uptake -> fields -> metabolism and stress -> fate (cycle, clocks, death,
+        state) -> births and deaths -> motion and forces -> circulation -> ordinary Mesa agents -> record.
 
         Raises
         ------
@@ -213,11 +243,32 @@ class TumorModel(ColumnModel):
             type, phase or biomass, before the step or after it; or forces are too stiff to be followed. The message
             names the cell or the voxel, the value, and the simulated time. The model is then of no further use.
         """
-        self._require_sound()
-        self._account_for_interventions()
+        for site in self.sites.values():
+            site._require_sound()
+            site._account_for_interventions()
         with self._stage("plasma"):
-            self._perturb()
-            self._dose_and_advance_plasma()
+            self._give_doses()
+            self.plasma.glutaminase_factor = self._glutaminase_factor()
+            self.plasma.advance(self.step_min)
+        for site in self.sites.values():
+            site._step_tissue()
+        if self.circulation:
+            with self._stage("circulation"):
+                self.circulation.step()
+        for site in self.sites.values():
+            site._nitrogen_left = site._total_nitrogen_amol()
+            site.tick += 1
+        self.step_ordinary_agents()
+        for site in self.sites.values():
+            site._require_sound()
+        with self._stage("record"):
+            self._collect()
+        self.running = self.tick < self.n_steps
+
+    def _step_tissue(self) -> None:
+        """Advance the fields and the cells of this site by one step."""
+        self._perturb()
+        self.environment.see_plasma(self.plasma.concentrations)
         with self._stage("uptake"):
             self._prepare_uptake()
         with self._stage("fields"):
@@ -230,13 +281,11 @@ class TumorModel(ColumnModel):
             self._divide_and_bury(fate)
         with self._stage("forces"):
             self._move()
-        self._nitrogen_left = self._total_nitrogen_amol()
-        self.tick += 1
-        self.step_ordinary_agents()
-        self._require_sound()
-        with self._stage("record"):
-            self._collect()
-        self.running = self.tick < self.n_steps
+
+    @property
+    def sites(self) -> dict[str, TumorModel]:
+        """All sites by name: this one, the primary, first."""
+        return {self.site_name: self, **self.other_sites}
 
     def run(self, hours: float | None = None) -> TumorModel:
         """Advance by ``hours``, or to the end of the scenario; return the model.
@@ -326,29 +375,38 @@ class TumorModel(ColumnModel):
         return np.unique(Surroundings(self).contacts(rows)[1])
 
     def drain_events(self) -> dict[str, np.ndarray]:
-        """Return the events since the last call, as columns, and forget them."""
-        return self.events.drain()
+        """Return the events of all sites since the last call, as columns, and forget them."""
+        return drain_all(self._event_logs())
+
+    @property
+    def events_held(self) -> int:
+        """Number of events that `drain_events` would return."""
+        return sum(map(len, self._event_logs()))
+
+    def _event_logs(self) -> list[EventLog]:
+        logs = [site.events for site in self.sites.values()]
+        return [*logs, self.circulation.events] if self.circulation else logs
 
     # ------------------------------------------------------- parts of the step
 
-    def _dose_and_advance_plasma(self) -> None:
+    def _give_doses(self) -> None:
         for dose in self.plasma.doses_at(self.tick):
             self.plasma.give(dose)
-            self.events.add(self.time_h, "dose")
-        self.plasma.advance(self.step_min)
-        self.environment.see_plasma(self.plasma.concentrations)
+            self.events.add(self.time_h, "dose", types=(dose.product,))
 
     def _perturb(self) -> None:
-        """Let the perturbations that change at this tick take effect."""
-        if self.tick in self._perturbation_ticks:
+        """Let the perturbations that change at this tick, and what small molecules do now, take effect."""
+        levers = self.plasma.levers()
+        if self.tick in self._perturbation_ticks or levers != self._levers:
+            self._levers = levers
             self.parameters[...] = self._perturbed_parameters()
-            self.plasma.glutaminase_factor = self._glutaminase_factor()
 
     def _perturbed_parameters(self) -> np.ndarray:
         """Return the parameter records by cell type, with the perturbations that hold in this step."""
         groups, soon_h = self.scenario.cells.values(), self._mid_step_h
         return parameter_table(
-            [group_parameters(self.scenario, group, soon_h) for group in groups], [group.metabolic for group in groups]
+            [group_parameters(self.scenario, group, soon_h, self._levers) for group in groups],
+            [group.metabolic for group in groups],
         )
 
     def _glutaminase_factor(self) -> float:
@@ -373,7 +431,7 @@ class TumorModel(ColumnModel):
         try:
             flows = self.environment.advance(self.step_min, self._uptake_by_voxel, self.plasma.enzyme_constants())
         except (FloatingPointError, ValueError) as error:
-            raise FloatingPointError(f"{bad_voxel(self) or error}, in the step after {self.time_h:g} h") from error
+            raise FloatingPointError(f"{bad_voxel(self) or error}, {self._in_the_step}") from error
         for name, amount in flows.items():
             self.ledger.flows[name] += amount
 
@@ -424,8 +482,8 @@ class TumorModel(ColumnModel):
         apoptotic, necrotic = np.flatnonzero(fate == BECOMES_APOPTOTIC), np.flatnonzero(fate == BECOMES_NECROTIC)
         self.deaths_apoptosis += len(apoptotic)
         self.deaths_necrosis += len(necrotic)
-        self._log("apoptosis", apoptotic)
-        self._log("necrosis", necrotic)
+        self.log("apoptosis", apoptotic)
+        self.log("necrosis", necrotic)
         parents = np.flatnonzero(fate == DIVIDES)
         parents = parents[np.argsort(self.population.data["uid"][parents])]  # daughters are numbered in this order
         if len(parents):
@@ -436,7 +494,8 @@ class TumorModel(ColumnModel):
             self.population.bury(cleared)
 
     def _divide(self, parents: np.ndarray) -> None:
-        self._log("division", parents)
+        self.log("division", parents)
+        self._log_seeding(parents)
         self.births += len(parents)
         daughters = self.population.divide(parents)
         data = self.population.data
@@ -452,6 +511,8 @@ class TumorModel(ColumnModel):
         data["asns_basal"][daughters] *= np.exp(parameters["asns_drift"] * second)
         of_parents = normal_pairs(self.key, data["uid"][parents], self.tick, Stream.DRIFT)[:, 0]
         data["asns_basal"][parents] *= np.exp(parameters["asns_drift"] * of_parents)
+        for cells in (parents, daughters):
+            self._flip_methylation(cells, parameters)
         if self.clock_cells:
             self.clock_cells.divide(parents, np.arange(daughters.start, daughters.stop), share)
         if not self.well_mixed:
@@ -459,6 +520,26 @@ class TumorModel(ColumnModel):
                 self.population.block("position_um"), parents, daughters.start, data["radius_um"], data["uid"],
                 self.box_um, self.grid.ndim, self.key, self.tick,
             )  # fmt: skip
+
+    def _flip_methylation(self, newborn: np.ndarray | slice, parameters: np.ndarray) -> None:
+        """Let the promoter of newborn cells lose its methylation, or become methylated, by each type's chance."""
+        data = self.population.data
+        methylated = data["asns_methylated"][newborn]
+        chance = np.where(
+            methylated, parameters["asns_demethylation_per_division"], parameters["asns_methylation_per_division"]
+        )
+        drawn = uniform_pairs(self.key, data["uid"][newborn], self.tick, Stream.METHYLATION)[:, 0]
+        data["asns_methylated"][newborn] = methylated ^ (drawn < chance)
+
+    def _log_seeding(self, parents: np.ndarray) -> None:
+        """Note the cells that arrived here and divide for the first time."""
+        data = self.population.data
+        if "seed_uid" not in data:
+            return
+        uids = data["uid"][parents]
+        first = (data["seed_uid"][parents] == uids) & ~np.isin(uids, self._seeded)
+        self.log("seeding", parents[first])
+        self._seeded = np.concatenate([self._seeded, uids[first]])
 
     def _move(self) -> None:
         self._update_shapes()
@@ -503,7 +584,58 @@ class TumorModel(ColumnModel):
             self._observed = self.observe()
             self.datacollector.collect(self)
 
+    def nitrogen_report(self) -> dict[str, object]:
+        """Return the nitrogen accounts of all sites by name, of the cells in the blood, and of plasma, in numbers."""
+        report: dict[str, object] = {name: site.ledger.report() for name, site in self.sites.items()}
+        if self.circulation:
+            report["blood"] = self.circulation.nitrogen_report()
+        from_vessels = sum(site.ledger.flows["vessels"] for site in self.sites.values())
+        return {**report, "plasma": self.plasma.nitrogen_report(from_vessels)}
+
+    def release(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Let the cells of ``rows`` leave the site; return them, with their nitrogen booked."""
+        cells = self.population.release(rows)
+        self.ledger.flows["circulation"] -= sum_in_any_order(self.nitrogen_of(cells))
+        return cells
+
+    def receive(self, cells: dict[str, np.ndarray]) -> slice:
+        """Take up cells that another site released; return their rows."""
+        self.ledger.flows["circulation"] += sum_in_any_order(self.nitrogen_of(cells))
+        return self.population.receive(cells)
+
+    def log(self, event: str, rows: np.ndarray) -> None:
+        """Note an event of these cells, at the end of the present step."""
+        data = self.population.data
+        rows = rows[np.argsort(data["uid"][rows])]
+        types = [self.cell_types[i] for i in data["cell_type"][rows]]
+        positions = self.population.block("position_um")[rows]
+        self.events.add(self._end_of_step_h, event, data["uid"][rows], types, positions)
+
+    def log_circulating(self, event: str, cells: dict[str, np.ndarray]) -> None:
+        """Note an event of cells in the blood, at the end of the present step."""
+        types = [self.cell_types[i] for i in cells["cell_type"]]
+        nowhere = np.full((len(types), 3), np.nan)
+        self.circulation.events.add(self._end_of_step_h, event, cells["uid"], types, nowhere)
+
     # ----------------------------------------------------------------- helpers
+
+    @property
+    def _at_site(self) -> str:
+        """The end of a message about this site."""
+        return f" at the site {self.site_name}" if self._site_number else ""
+
+    @property
+    def _in_the_step(self) -> str:
+        return f"in the step after {self.time_h:g} h{self._at_site}"
+
+    @property
+    def _end_of_step_h(self) -> float:
+        return (self.tick + 1) * self.step_min / 60.0
+
+    def _plasma(self) -> Plasma:
+        normal = {name: setting.plasma for name, setting in self.environment.settings.items()}
+        formulation = self.scenario.fields.asparaginase.formulation
+        return Plasma(normal, self.scenario.pharmacology, self.step_min, formulation)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -513,7 +645,8 @@ class TumorModel(ColumnModel):
 
     def _generator(self, stream: Stream, index: int = 0) -> np.random.Generator:
         """Return a generator of its own for one use, so that one group's size does not change another group."""
-        return np.random.Generator(np.random.PCG64([self.key, int(stream), index]))
+        site = [self._site_number] if self._site_number else []
+        return np.random.Generator(np.random.PCG64([self.key, int(stream), index, *site]))
 
     def _found_cells(self) -> None:
         for index, (name, group) in enumerate(self.scenario.cells.items()):
@@ -563,8 +696,11 @@ class TumorModel(ColumnModel):
 
     def _relax(self, dt_min: float, **limits: int) -> RelaxResult:
         data, mechanics = self.population.data, self.scenario.mechanics
+        adhesion = self.parameters["adhesion"][data["cell_type"]]
+        if "detached" in data:
+            adhesion[data["detached"] == 1] = 0.0
         return relax(
-            self.population.block("position_um"), data["radius_um"], self.parameters["adhesion"][data["cell_type"]],
+            self.population.block("position_um"), data["radius_um"], adhesion,
             data["uid"], self.box_um, self.grid.ndim, dt_min, self.threads,
             rate_per_min=mechanics.relaxation_rate_per_min, tolerance=mechanics.tolerance, **limits,
         )  # fmt: skip
@@ -607,7 +743,7 @@ class TumorModel(ColumnModel):
         if len(failed):
             row = int(failed[np.argmin(self.population.data["uid"][failed])])
             raise FloatingPointError(
-                f"the metabolism of {describe_cell(self, row)} has no valid state in the step after {self.time_h:g} h"
+                f"the metabolism of {describe_cell(self, row)} has no valid state {self._in_the_step}"
                 + (f": {states}" if (states := bad_states(self, row)) else "")
             )
 
@@ -630,14 +766,7 @@ class TumorModel(ColumnModel):
     def _require_sound(self) -> None:
         problem = first_fault(self)
         if problem:
-            raise FloatingPointError(f"{problem}, at {self.time_h:g} h")
-
-    def _log(self, event: str, rows: np.ndarray) -> None:
-        data = self.population.data
-        rows = rows[np.argsort(data["uid"][rows])]
-        end_of_step_h = (self.tick + 1) * self.step_min / 60.0
-        types = [self.cell_types[i] for i in data["cell_type"][rows]]
-        self.events.add(end_of_step_h, event, data["uid"][rows], types, self.population.block("position_um")[rows])
+            raise FloatingPointError(f"{problem}, at {self.time_h:g} h{self._at_site}")
 
     def _account_for_interventions(self) -> None:
         """Book what was placed, removed or written since the model's own step ended; exactly 0 if nothing was."""
@@ -648,15 +777,19 @@ class TumorModel(ColumnModel):
     def _total_nitrogen_amol(self) -> float:
         return sum(self._nitrogen_amol().values())
 
-    def _nitrogen_of_cells(self) -> np.ndarray:
-        """Return the nitrogen in each cell, (n,), amol."""
-        data, n = self.population.data, self.population.size
-        nitrogen = np.empty(n)
+    def nitrogen_of(self, cells: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the nitrogen in each of the cells of these blocks, (n,), amol."""
+        nitrogen = np.empty(len(cells["cell_type"]))
         self.threads.over_rows(
-            write_nitrogen, n, self.parameters, data["cell_type"], self.population.block("states"),
-            data["contact_asparagine_amol"], nitrogen,
+            write_nitrogen, len(nitrogen), self.parameters, cells["cell_type"], cells["states"],
+            cells["contact_asparagine_amol"], nitrogen,
         )  # fmt: skip
         return nitrogen
+
+    def _nitrogen_of_cells(self) -> np.ndarray:
+        """Return the nitrogen in each cell, (n,), amol."""
+        names = ("cell_type", "states", "contact_asparagine_amol")
+        return self.nitrogen_of({name: self.population.block(name) for name in names})
 
     def _nitrogen_amol(self) -> dict[str, float]:
         return {**self.environment.nitrogen_amol(), "cells": sum_in_any_order(self._nitrogen_of_cells())}

@@ -6,12 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from tumorabm.biology import states as s
 from tumorabm.biology.clock import CLOCK_COLUMNS
 from tumorabm.biology.parameters import PARAMETERS, UPTAKE_KM_UM
 from tumorabm.biology.readouts import READOUTS, write_readouts
 from tumorabm.biology.transport import MMHG_PER_MM
+from tumorabm.circulation import metastatic_burden
 from tumorabm.outline import outline_diameter
 from tumorabm.sums import sum_in_any_order
 
@@ -31,7 +33,8 @@ def observe(model: TumorModel) -> dict[str, float]:
     Counts of live cells and of dead bodies not yet cleared, by type; births and deaths since the start; diameter of the
     tissue (`tumorabm.outline.outline_diameter` of all cells and bodies, unless the domain is well mixed); plasma, where
     there are the fields that the enzyme changes; share of live cells below 8 mmHg; by type, means over live cells of
-    ASNS (copies relative to a solid tumour's basal expression), ATF4, mTORC1, translation and each of `READOUTS` (NaN
+    ASNS (copies relative to a solid tumour's basal expression), ATF4, mTORC1, translation, EMT state (the invasive
+    score) and each of `READOUTS` (NaN
     without cells or without a metabolism), and the share of live cells in G0/G1; means of the fields over the tissue;
     the ledger's relative error.
     """
@@ -50,6 +53,8 @@ def observe(model: TumorModel) -> dict[str, float]:
     }
     if not model.well_mixed:
         row["diameter_um"] = outline_diameter(model.population.block("position_um"), data["radius_um"], model.grid.ndim)
+    if "seed_uid" in data:
+        row |= metastatic_burden(model)
     row |= _plasma(model)
     row["hypoxic_fraction"] = _mean(oxygen_mmHg[alive] < HYPOXIC_MMHG)
     readouts = cell_readouts(model)
@@ -59,6 +64,7 @@ def observe(model: TumorModel) -> dict[str, float]:
         ("atf4", data["atf4"]),
         ("mtorc1", data["mtorc1"]),
         ("translation", data["translation"]),
+        ("emt", data["emt"]),
         *((name, readouts[:, column]) for column, name in enumerate(READOUTS)),
     ):
         row |= {
@@ -74,12 +80,14 @@ def observe(model: TumorModel) -> dict[str, float]:
 
 
 def _plasma(model: TumorModel) -> dict[str, float]:
+    inhibitors = {f"plasma_{name}_uM": value for name, value in model.plasma.inhibitors_uM.items()}
     if "asparaginase" not in model.fields:  # then there is none of what reacts with it either
-        return {}
+        return inhibitors
     reacting = ("asparagine", "glutamine", "aspartate", "glutamate", "ammonia")
     return {
         **{f"plasma_{name}_uM": 1000.0 * model.plasma.concentrations[name] for name in reacting},
         "plasma_asparaginase_iu_per_mL": model.plasma.asparaginase_iu_per_mL,
+        **inhibitors,
     }
 
 
@@ -91,6 +99,7 @@ def cell_columns(model: TumorModel, rows: slice = EVERY_ROW) -> dict[str, np.nda
     columns = {
         "uid": data["uid"],
         "parent_uid": data["parent_uid"],
+        "founder_uid": data["founder_uid"],
         "type": types[data["cell_type"]],
         "x_um": data["x_um"],
         "y_um": data["y_um"],
@@ -99,6 +108,7 @@ def cell_columns(model: TumorModel, rows: slice = EVERY_ROW) -> dict[str, np.nda
         "phase": phases[data["phase"]],
         "asns_relative": relative_asns(model, rows),
         "oxygen_mmHg": oxygen_at_cells_mmHg(model, rows),
+        "vessel_distance_um": vessel_distance_um(model, rows),
         **{name: readouts[:, column] for column, name in enumerate(READOUTS)},
     }
     kept = (
@@ -144,6 +154,14 @@ def relative_asns(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
 def oxygen_at_cells_mmHg(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
     """Oxygen at each cell, shape (rows,), mmHg."""
     return model.fields["oxygen"].concentration_mM.ravel()[_voxels(model, rows)] * MMHG_PER_MM
+
+
+def vessel_distance_um(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
+    """Distance from the middle of each cell to the nearest vessel, shape (rows,), µm; NaN without vessels."""
+    positions_um = model.population.block("position_um")[rows]
+    if not len(model.vessel_positions_um):
+        return np.full(len(positions_um), math.nan)
+    return cKDTree(model.vessel_positions_um).query(positions_um)[0]
 
 
 def _voxels(model: TumorModel, rows: slice) -> np.ndarray:

@@ -32,6 +32,10 @@ class Stream(IntEnum):
     MOTILITY_DIRECTION = 9  # where it turns to
     COINCIDENCE = 10  # along which line two coincident centres are pushed apart
     PHASE_LENGTH = 11  # how long a clock's phases last; its step is four times the cell's cycles, plus the phase
+    METHYLATION = 12  # whether the promoter's methylation flips in a daughter
+    DETACHMENT = 13  # whether a cell detaches, and whether it enters a vessel
+    CIRCULATION = 14  # whether a cell in the blood dies, and whether it leaves the blood
+    ARRIVAL = 15  # where it settles
 
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)

@@ -14,9 +14,9 @@ from tumorabm.assays import viability
 from tumorabm.assays.dose_response import fit_dose_response
 from tumorabm.assays.plate import PlateDesign, default_doses, plate_layout
 from tumorabm.assays.plots import draw_curve
+from tumorabm.biology.inhibitors import INHIBITORS
 from tumorabm.biology.parameters import PERTURBATIONS
 from tumorabm.cli import app
-from tumorabm.pharmacology.inhibitors import INHIBITORS
 from tumorabm.scenario import ScenarioError
 
 DOSES = (1e-5, 1e-4, 3e-4, 1e-3, 1e-2)

@@ -14,6 +14,7 @@ BLOCKS = (
     Block("state", ("asparagine_amol", "atf4"), np.float32),
 )
 COLUMNS = ("x_um", "y_um", "z_um", "phase", "asparagine_amol", "atf4")
+IDENTITY = ("uid", "parent_uid", "founder_uid")
 
 
 @pytest.fixture
@@ -28,18 +29,21 @@ class NaivePopulation:
         self.cells = []
         self.next_uid = 1
 
-    def born(self, values, parent_uid):
-        self.cells.append({**values, "uid": self.next_uid, "parent_uid": parent_uid})
+    def born(self, values, parent):
+        uid = self.next_uid
+        lineage = {"uid": uid, "parent_uid": parent["uid"], "founder_uid": parent["founder_uid"] or uid}
+        self.cells.append({**values, **lineage})
         self.next_uid += 1
 
     def append(self, phases):
         for phase in phases:
-            self.born({**dict.fromkeys(COLUMNS, 0.0), "phase": phase, "x_um": 10.0 * phase}, 0)
+            values = {**dict.fromkeys(COLUMNS, 0.0), "phase": phase, "x_um": 10.0 * phase}
+            self.born(values, parent={"uid": 0, "founder_uid": 0})
 
     def divide(self, rows):
         for row in rows:
             parent = self.cells[row]
-            self.born({name: parent[name] for name in COLUMNS}, parent["uid"])
+            self.born({name: parent[name] for name in COLUMNS}, parent)
 
     def bury(self, rows):
         kept = len(self.cells) - len(rows)
@@ -109,7 +113,7 @@ class BirthsRemovalsAndViews(RuleBasedStateMachine):
     @invariant()
     def columns_are_those_of_the_naive_list(self):
         assert self.population.size == len(self.naive.cells)
-        for name in (*COLUMNS, "uid", "parent_uid"):
+        for name in (*COLUMNS, *IDENTITY):
             assert self.population.data[name].tolist() == [cell[name] for cell in self.naive.cells]
 
     @invariant()
@@ -137,11 +141,11 @@ def test_a_wide_block_is_one_contiguous_array_and_its_columns_are_views_of_it(po
     assert population.data["y_um"].tolist() == [1.0, 4.0, 7.0]
     population.data["y_um"][1] = -1.0
     assert block[1].tolist() == [3.0, -1.0, 5.0]
-    assert list(population.data) == ["uid", "parent_uid", *COLUMNS]
+    assert list(population.data) == [*IDENTITY, *COLUMNS]
 
 
 def test_capacity_doubles_and_memory_is_that_of_the_rows_it_holds(population):
-    row_bytes = 2 * 8 + 3 * 8 + 1 + 2 * 4
+    row_bytes = len(IDENTITY) * 8 + 3 * 8 + 1 + 2 * 4
     assert population.nbytes == population.capacity * row_bytes
     before = population.capacity
     population.append(before, phase=4)
@@ -203,7 +207,7 @@ def test_a_birth_with_bad_values_is_refused_and_changes_nothing(population, valu
         (lambda p: p.reorder([0, 1]), "expected a permutation of the 3 rows"),
         (lambda p: p.reorder([0, 1, 1]), "expected a permutation of the 3 rows"),
         (lambda p: p.view(3), "row 3 is outside 0 to 2"),
-        (lambda p: p.block("positions"), "no block 'positions'; expected one of uid, parent_uid, position"),
+        (lambda p: p.block("positions"), "no block 'positions'; expected one of uid, parent_uid, founder_uid"),
         (lambda p: p.fill("phase", [1, 2, 3]), "expected one value for all cells"),
         (lambda p: Population(p.model, BLOCKS), "has a population already"),
     ],

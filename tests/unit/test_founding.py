@@ -45,6 +45,49 @@ def test_vessels_have_the_scenarios_density_and_seed() -> None:
     assert not np.array_equal(first.vessel_positions_um, model(seed=2).vessel_positions_um)
 
 
+def vessels_of(**changes: object) -> np.ndarray:
+    return model(cells={}, **changes).vessel_positions_um
+
+
+CORE = {"center_um": [400.0, 500.0], "radius_um": 300.0}
+PLANE = {"domain": {"size_um": [1000.0, 1000.0]}, "vessels": {"density_per_mm2": 200.0}}
+BOX = {"domain": {"size_um": [1000.0, 1000.0, 400.0]}, "vessels": {"density_per_mm3": 500.0}}
+
+
+@pytest.mark.parametrize(("tissue", "center_um"), [(PLANE, [400.0, 500.0]), (BOX, [400.0, 500.0, 200.0])])
+def test_a_core_takes_a_share_of_its_vessels_away_and_moves_no_other(
+    tissue: dict[str, dict[str, object]], center_um: list[float]
+) -> None:
+    everywhere = vessels_of(**tissue)
+    inside = np.linalg.norm(everywhere[:, : len(center_um)] - center_um, axis=1) < CORE["radius_um"]
+    assert 20 < inside.sum() < len(everywhere) - 20
+
+    def with_core(density_factor: float) -> np.ndarray:
+        core = {"center_um": center_um, "radius_um": CORE["radius_um"], "density_factor": density_factor}
+        return vessels_of(**tissue | {"vessels": tissue["vessels"] | {"core": core}})
+
+    np.testing.assert_array_equal(with_core(1.0), everywhere)
+    np.testing.assert_array_equal(with_core(0.0), everywhere[~inside])
+    compressed = with_core(0.25)
+    assert len(compressed) == (~inside).sum() + round(0.25 * inside.sum())
+    assert {tuple(place) for place in everywhere[~inside]} < {tuple(place) for place in compressed}
+    assert {tuple(place) for place in compressed} < {tuple(place) for place in everywhere}
+
+
+def test_vessels_left_in_a_core_are_spread_over_it() -> None:
+    core = {"center_um": [500.0, 500.0], "radius_um": 500.0, "density_factor": 0.2}
+    left = vessels_of(vessels={"density_per_mm2": 10_000.0, "core": core})
+    from_middle_um = np.hypot(*(left[:, :2] - 500.0).T)
+    assert np.median(from_middle_um[from_middle_um < 500.0]) == pytest.approx(500.0 / 2**0.5, rel=0.03)
+
+
+def test_tissue_whose_core_takes_all_vessels_lives_on_none() -> None:
+    core = {"center_um": [500.0, 500.0], "radius_um": 1000.0}
+    start = model(vessels={"density_per_mm2": 60.0, "core": core})
+    assert start.vessel_positions_um.shape == (0, 3)
+    assert not start.fields["oxygen"].vessel_exchange_per_min.any()
+
+
 def test_one_groups_size_does_not_move_another_group() -> None:
     few = model(cells={"blast": {"type": "all_blast", "count": 5}, "normal": {"type": "normal_marrow", "count": 50}})
     many = model(cells={"blast": {"type": "all_blast", "count": 9}, "normal": {"type": "normal_marrow", "count": 50}})

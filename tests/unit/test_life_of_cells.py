@@ -84,6 +84,87 @@ def test_without_drift_daughters_express_what_their_mother_did() -> None:
     np.testing.assert_array_equal(model.population.data["asns_basal"], 1.0)
 
 
+METHYLATED = {"asns_methylated_fraction": 1.0}
+
+
+def test_methylation_of_the_promoter_is_lost_at_its_chance_in_each_daughter_on_its_own() -> None:
+    model, mothers, daughters = divided(**METHYLATED, asns_demethylation_per_division=0.3)
+    lost = model.population.data["asns_methylated"] == 0
+    assert_share(lost[mothers], 0.3)
+    assert_share(lost[daughters], 0.3)
+    assert_share(lost[mothers] & lost[daughters], 0.09)
+
+
+def test_a_promoter_becomes_methylated_at_the_other_chance() -> None:
+    model, mothers, daughters = divided(asns_methylation_per_division=0.1, asns_demethylation_per_division=0.9)
+    gained = model.population.data["asns_methylated"] == 1
+    assert_share(gained[mothers], 0.1)
+    assert_share(gained[daughters], 0.1)
+
+
+def assert_share(found: np.ndarray, expected: float) -> None:
+    """The share of True lies within four standard errors of a binomial number."""
+    assert found.mean() == pytest.approx(expected, abs=4.0 * math.sqrt(expected * (1.0 - expected) / len(found)))
+
+
+@pytest.mark.parametrize(
+    ("chance_lost", "chance_gained", "methylated"),
+    [(0.0, 1.0, 1), (1.0, 0.0, 0), (1.0, 1.0, 0)],
+)
+def test_methylation_that_never_or_always_flips(chance_lost: float, chance_gained: float, methylated: int) -> None:
+    flips = {"asns_demethylation_per_division": chance_lost, "asns_methylation_per_division": chance_gained}
+    model, _, _ = divided(**METHYLATED, **flips)
+    assert set(model.population.data["asns_methylated"]) == {methylated}
+
+
+def test_methylation_flips_for_a_cell_and_not_for_its_row() -> None:
+    def methylated(order: slice) -> dict[int, int]:
+        model = life(domain=WELL, cells={"tumour": {"type": "solid_tumour", "count": 200, "parameters": FLIPPING}})
+        data = model.population.data
+        data["phase"][:], data["phase_progress"][:], data["biomass"][:] = s.MITOSIS, 0.99, 2.1
+        model.population.reorder(np.arange(200)[order])
+        model.step()
+        data = model.population.data
+        assert 0.3 < data["asns_methylated"].mean() < 0.7
+        return dict(zip(data["uid"].tolist(), data["asns_methylated"].tolist(), strict=True))
+
+    assert methylated(slice(None)) == methylated(slice(None, None, -1))
+
+
+FLIPPING = {
+    "asns_methylated_fraction": 0.5,
+    "asns_methylation_per_division": 0.5,
+    "asns_demethylation_per_division": 0.5,
+}
+
+
+def test_chances_of_flipping_of_cells_that_have_nothing_to_flip_change_no_bit() -> None:
+    def columns(**parameters: float) -> dict[str, bytes]:
+        model, _, _ = divided(**parameters)
+        return {name: column.tobytes() for name, column in model.population.data.items()}
+
+    assert columns() == columns(asns_demethylation_per_division=1.0)
+
+
+def test_a_clone_is_all_that_descends_from_one_placed_cell() -> None:
+    model = life(domain=WELL, cells={"tumour": {"type": "solid_tumour", "count": 300}})
+    assert model.population.data["founder_uid"].tolist() == model.population.data["uid"].tolist()
+    first = dict.fromkeys(range(1, 301), 0)
+    while model.tick < 600:
+        model.step()
+        data = model.population.data
+        first |= dict(zip(data["uid"].tolist(), data["parent_uid"].tolist(), strict=True))
+
+    def founder(uid: int) -> int:
+        return uid if first[uid] == 0 else founder(first[uid])
+
+    assert model.births > 600
+    assert data["founder_uid"].tolist() == [founder(uid) for uid in data["uid"].tolist()]
+    late = model.add_cells("tumour", np.full((1, 3), 10.0))
+    row = int(np.flatnonzero(model.population.data["uid"] == late[0])[0])
+    assert model.population.data["founder_uid"][row] == late[0]
+
+
 def test_daughters_begin_in_g1() -> None:
     model, mothers, daughters = divided()
     assert set(model.population.data["phase"][np.concatenate([mothers, daughters])]) == {s.G1}
@@ -253,7 +334,7 @@ def test_a_dose_is_an_event_of_the_whole_tissue_at_its_time(
     doses = events["event"] == "dose"
     assert events["time_h"][doses].tolist() == pytest.approx([2.4, 6.0], rel=1e-12)
     assert np.isnan(events["x_um"][doses]).all()
-    assert set(events["type"][doses]) == {""}
+    assert set(events["type"][doses]) == {"erwinia"}
 
 
 def test_events_of_cells_name_the_cell_its_type_and_a_place_in_the_tissue(

@@ -83,8 +83,8 @@ def test_timeseries_and_cells_have_the_promised_columns(treated: TumorModel) -> 
         promised |= {f"{readout}_{name}" for name in NICHE["cells"]}
     assert promised <= set(treated.timeseries().columns)
     cells = treated.cell_columns()
-    identity = ["uid", "parent_uid", "type", "x_um", "y_um", "z_um", "radius_um", "phase", "asns_relative"]
-    assert list(cells)[:9] == identity
+    identity = ["uid", "parent_uid", "founder_uid", "type", "x_um", "y_um", "z_um", "radius_um", "phase"]
+    assert list(cells)[:10] == [*identity, "asns_relative"]
     assert {"asparagine_amol", "glutamine_amol", "atf4", "mtorc1", "death_signal", "biomass"} <= set(cells)
     assert {len(values) for values in cells.values()} == {treated.population.size}
 

@@ -174,9 +174,24 @@ def test_table_of_cells_says_of_each_cell_what_it_is_where_it_lies_and_how_it_br
         assert table["phase"][row] == PHASES[data["phase"][row]]
         assert table["oxygen_mmHg"][row] == pytest.approx(oxygen_mmHg(model, row), rel=1e-12)
         assert table["asns_relative"][row] == pytest.approx(asns(model, row), rel=1e-12)
-    derived = {"type", "phase", "oxygen_mmHg", "asns_relative", *READOUTS}
+    derived = {"type", "phase", "oxygen_mmHg", "vessel_distance_um", "asns_relative", *READOUTS}
     for name in set(table) - derived:
         np.testing.assert_array_equal(table[name], data[name])
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_table_of_cells_has_the_distance_to_the_nearest_vessel(ndim: int) -> None:
+    size_um = [200.0, 100.0, 60.0][:ndim]
+    vessels = [[20.0, 30.0, 50.0][:ndim], [150.0, 90.0, 10.0][:ndim], [90.0, 10.0, 30.0][:ndim]]
+    model = mixture(domain={"size_um": size_um}, vessels={"positions_um": vessels})
+    table = model.cell_columns(slice(10, 60))
+    places = np.stack([table[f"{axis}_um"] for axis in "xyz"[:ndim]], axis=1)
+    nearest_um = [min(math.dist(place, vessel) for vessel in vessels) for place in places]
+    np.testing.assert_allclose(table["vessel_distance_um"], nearest_um, rtol=1e-12)
+
+
+def test_without_vessels_there_is_no_distance_to_one() -> None:
+    assert np.isnan(mixture(vessels=None).cell_columns()["vessel_distance_um"]).all()
 
 
 def test_table_of_cells_is_a_copy() -> None:

@@ -64,7 +64,12 @@ class FakeModel:
         self.population = SimpleNamespace(size=9)
         self.events = []
         self.fail_at = {}
+        self.site_name, self.circulation, self.other_sites = "primary", None, {}
+        self.plasma = SimpleNamespace(troughs=SimpleNamespace(table=lambda: {"day": [0.1]}))
 
+    sites = property(lambda self: {"primary": self})
+    events_held = property(lambda self: len(self.events))
+    nitrogen_report = property(lambda self: self.ledger.report)
     time_min = property(lambda self: self.tick * self.step_min)
     time_h = property(lambda self: self.time_min / 60.0)
 
@@ -200,7 +205,8 @@ def test_the_resolved_scenario_gives_the_same_scenario_again():
 def test_time_series_has_a_row_an_hour_with_the_models_names():
     series = pd.read_parquet(run() / "timeseries.parquet")
     assert series["time_h"].tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert list(series) == list(FakeModel(make_scenario()).observe())
+    names = list(FakeModel(make_scenario()).observe())
+    assert list(series) == [names[0], "site", *names[1:]]
     assert series["births"].tolist() == [0, 10, 20, 30, 40, 50, 60]
 
 
@@ -211,7 +217,18 @@ def test_cells_are_one_row_group_a_snapshot_with_dictionary_text():
         assert [file.read_row_group(i)["time_h"][0].as_py() for i in range(4)] == [0, 2, 4, 6]
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     cells = pd.read_parquet(path)
-    assert list(cells)[:9] == ["time_h", "uid", "parent_uid", "type", "x_um", "y_um", "z_um", "radius_um", "phase"]
+    assert list(cells)[:10] == [
+        "time_h",
+        "site",
+        "uid",
+        "parent_uid",
+        "type",
+        "x_um",
+        "y_um",
+        "z_um",
+        "radius_um",
+        "phase",
+    ]
     assert cells.groupby("time_h").size().tolist() == [9, 29, 49, 69]
     assert isinstance(cells["type"].dtype, pd.CategoricalDtype)
 

@@ -39,7 +39,8 @@ def test_shipped_leukaemia_scenario_is_the_one_of_the_readme():
     assert bool(scenario.vessels)
 
 
-def test_shipped_scenario_uses_only_keys_that_the_json_schema_documents():
+@pytest.mark.parametrize("name", ["leukaemia_asparaginase.toml", "hypoxia.toml"])
+def test_shipped_scenarios_use_only_keys_that_the_json_schema_documents(name):
     schema = Scenario.json_schema()
 
     def resolve(node):
@@ -68,8 +69,9 @@ def test_shipped_scenario_uses_only_keys_that_the_json_schema_documents():
             kinds = {"number": (int, float), "integer": int, "string": str, "boolean": bool}
             assert isinstance(value, kinds[node["type"]]), path
 
-    check(tomllib.loads(SHIPPED.read_text("utf-8")), schema, "")
-    check(tomllib.loads(load_scenario(SHIPPED).to_toml()), schema, "")
+    shipped = SHIPPED.with_name(name)
+    check(tomllib.loads(shipped.read_text("utf-8")), schema, "")
+    check(tomllib.loads(load_scenario(shipped).to_toml()), schema, "")
 
 
 def test_every_key_of_the_json_schema_has_a_description():
@@ -206,6 +208,13 @@ def test_override_replaces_one_value(override, read):
     assert read(load_scenario(SHIPPED, [override]))
 
 
+@pytest.mark.parametrize("path", sorted(SHIPPED.parent.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_scenario_is_valid_and_says_what_it_shows_and_rests_on(path):
+    shows, rests_on = path.read_text("utf-8").splitlines()[:2]
+    assert shows.startswith("# ") and rests_on.startswith("# Rests on:")
+    assert load_scenario(path).description
+
+
 def test_later_override_wins_and_the_given_dictionary_stays():
     data = minimal(cells={"a": {"type": "msc", "count": 1}})
     scenario = scenario_from_dict(data, ["cells.a.count=2", "cells.a.count=3"])
@@ -312,9 +321,15 @@ def scenarios(draw):
         },
         optional={"route": st.sampled_from(["iv", "im"])},
     )
+    course = dose.map(lambda once: once | {"every": "1 h", "times": 2})
     positions = st.fixed_dictionaries({"positions_um": st.lists(point, min_size=1, max_size=3)})
     density = st.fixed_dictionaries(
-        {f"density_per_mm{ndim}": st.floats(1.0, 1e3).map(lambda n: n / math.prod(s / 1000.0 for s in size))}
+        {f"density_per_mm{ndim}": st.floats(1.0, 1e3).map(lambda n: n / math.prod(s / 1000.0 for s in size))},
+        optional={
+            "core": st.fixed_dictionaries(
+                {"center_um": point, "radius_um": st.floats(1, 99)}, optional={"density_factor": st.floats(0, 1)}
+            )
+        },
     )
     return draw(
         st.fixed_dictionaries(
@@ -331,7 +346,9 @@ def scenarios(draw):
                 "fields": fields,
                 "cells": groups,
                 "perturbations": factors(PERTURBATIONS),
-                "pharmacology": optional(doses=st.lists(dose, max_size=2)),
+                "pharmacology": optional(
+                    doses=st.lists(dose | course, max_size=2, unique_by=lambda d: d["formulation"])
+                ),
             },
         )
     )

@@ -72,6 +72,11 @@ def test_the_good_scenario_is_good(good):
         ("count = 10", "count = 10\nparameters = {adhesion = 2}", ["parameters.adhesion = 2", "from 0 to 1"]),
         (
             "count = 10",
+            "count = 10\nparameters = {asns_methylation_per_division = 1.1, asns_demethylation_per_division = 1.2}",
+            ["asns_methylation_per_division = 1.1", "asns_demethylation_per_division = 1.2", "from 0 to 1"],
+        ),
+        (
+            "count = 10",
             "count = 10\nparameters = {crowding_growth_full = 1.1}",
             ["crowding_growth_full = 1.1", "expected crowding_growth_full (1.1) below crowding_growth_zero (1)"],
         ),
@@ -94,6 +99,31 @@ def test_the_good_scenario_is_good(good):
         ("density_per_mm2 = 60.0", "", ["vessels = {}", "exactly one of density_per_mm2"]),
         ("density_per_mm2 = 60.0", "density_per_mm3 = 9.0", ["vessels.density_per_mm3 = 9.0", "density_per_mm2"]),
         ("density_per_mm2 = 60.0", "positions_um = [[1, 1], [300, 1]]", ["vessels.positions_um.1 = [300, 1]"]),
+        (
+            "density_per_mm2 = 60.0",
+            "density_per_mm2 = 60.0\ncore = { center_um = [300, 50], radius_um = 9 }",
+            ["vessels.core.center_um = [300, 50]", "2 coordinates inside the domain", "x 0-200, y 0-100"],
+        ),
+        (
+            "density_per_mm2 = 60.0",
+            "density_per_mm2 = 60.0\ncore = { center_um = [9, 9], radius_um = 9, density_factor = 1.5 }",
+            ["vessels.core.density_factor = 1.5", "expected a number >= 0 and <= 1", "share of its vessels"],
+        ),
+        (
+            "density_per_mm2 = 60.0",
+            "density_per_mm2 = 60.0\ncore = { center_um = [9, 9], radius_um = 0 }",
+            ["vessels.core.radius_um = 0", "expected a number > 0"],
+        ),
+        (
+            "density_per_mm2 = 60.0",
+            "positions_um = [[1, 1]]\ncore = { center_um = [9, 9], radius_um = 9 }",
+            ["vessels.core = {center_um = [9, 9]", "expected none, because positions_um lists the vessels"],
+        ),
+        (
+            "density_per_mm2 = 60.0",
+            "core = { center_um = [9, 9], radius_um = 9 }",
+            ["expected exactly one of density_per_mm2, density_per_mm3, positions_um"],
+        ),
         ("[200.0, 100.0]", "[200.0, 10.0]", ["domain.size_um.1 = 10.0", "at least one voxel along y, 20 µm"]),
         ("[200.0, 100.0]", "[200.0, 20.0]", ["domain.size_um.1 = 20.0", "at least two voxels", "or one voxel in all"]),
         ("[200.0, 100.0]", "[2e6, 2e6]", ["domain.size_um", "at most 1e+08 voxels in all"]),

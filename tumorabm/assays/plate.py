@@ -31,8 +31,8 @@ from tumorabm.assays.checks import (
 from tumorabm.assays.dose_response import DOSE_RANGE, MIN_DOSES, DoseResponse, fit_dose_response, without_fit
 from tumorabm.assays.media import medium_uM
 from tumorabm.assays.wells import Wells, wells_scenario
+from tumorabm.biology.inhibitors import INHIBITORS
 from tumorabm.biology.parameters import PERTURBATIONS
-from tumorabm.pharmacology.inhibitors import INHIBITORS
 from tumorabm.scenario import Scenario, ScenarioError
 from tumorabm.scenario.messages import unknown_name
 

@@ -120,6 +120,24 @@ PARAMETERS: dict[str, Parameter] = {
         "methylation blocks induction [V]; share of such cells assumed",
         "share of first cells with a methylated promoter",
     ),
+    "asns_methylation_per_division": Parameter(
+        0.0,
+        "1",
+        0,
+        0.05,
+        "A",
+        "copying of methylation errs; no rate was found for this promoter",
+        "chance that a daughter's promoter becomes methylated",
+    ),
+    "asns_demethylation_per_division": Parameter(
+        0.0,
+        "1",
+        0,
+        0.05,
+        "A",
+        "copying of methylation errs; no rate was found for this promoter",
+        "chance that a daughter's promoter loses its methylation",
+    ),
     "asns_induction": Parameter(
         15,
         "1",
@@ -460,7 +478,10 @@ _DIVISORS = (
     "_km_", "_ki_", "half", "_time_min", "volume_pL", "protein_residues", "asns_copies_per_pL", "clearance",
     "_length_min", "nucleotide_supply_full",
 )  # fmt: skip
-_AT_MOST_1 = ("adhesion", "division_asymmetry", "asns_methylated_fraction", "rapamycin")
+_AT_MOST_1 = (
+    "adhesion", "division_asymmetry", "asns_methylated_fraction", "asns_methylation_per_division",
+    "asns_demethylation_per_division", "rapamycin",
+)  # fmt: skip
 _RISING = (
     ("crowding_growth_full", "crowding_growth_zero"),
     ("size_growth_full", "size_growth_zero"),

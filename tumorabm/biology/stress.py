@@ -42,7 +42,7 @@ def trna_charging(p, asparagine_uM, aspartate_uM, glutamine_uM, glutamate_uM, ex
 def joint_charging(p, asparagine_uM, aspartate_uM, glutamine_uM, glutamate_uM):
     """Charged share of the tRNAs of Asn, Asp, Gln and Glu together, 0 to 1: the product of their ``c/(c+K)`` [A].
 
-    What stands for the burden of starvation: a second scarce amino acid adds to the first (`death_signal_rate`).
+    What stands for the burden of starvation: a second scarce amino acid adds to the first (`death_signal_gain`).
     """
     other = p.trna_km_other_uM
     amounts = asparagine_uM * aspartate_uM * glutamine_uM * glutamate_uM

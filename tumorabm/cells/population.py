@@ -40,7 +40,7 @@ class Block:
     dtype: DTypeLike
 
 
-_IDENTITY = (Block("uid", ("uid",), np.int64), Block("parent_uid", ("parent_uid",), np.int64))
+_IDENTITY = tuple(Block(name, (name,), np.int64) for name in ("uid", "parent_uid", "founder_uid"))
 _AGENT_ATTRIBUTES = frozenset({"pos", "scenario"})  # of Mesa's agents, but not in every version of the class
 _IDENTITY_NAMES = frozenset(block.name for block in _IDENTITY)
 
@@ -49,8 +49,9 @@ class Population:
     """Columns of all cells of one model; bulk birth, division, removal and sorting without a Python object per cell.
 
     A block of several columns is one C-contiguous array (capacity, number of columns), a block of one column is
-    1-D. Two columns are always there: ``uid`` (int64, from 1, unique among all agents of the model, never reused) and
-    ``parent_uid`` (int64, 0 for a cell without parent); the population assigns both.
+    1-D. Three columns are always there, all int64, and the population assigns them: ``uid`` (from 1, unique among all
+    agents of the model, never reused), ``parent_uid`` (0 for a cell without parent) and ``founder_uid`` (of the cell
+    without parent from which it descends, its own for such a cell: cells that share it are a clone).
 
     Arrays that `block` and `data` return are views of the first `size` rows and stay valid until the next birth,
     removal or sorting: fetch them anew each step.
@@ -69,8 +70,8 @@ class Population:
 
     Notes
     -----
-    ``model.agent_id_counter`` is the next free identifier. To restore saved cells, append them, write their ``uid``
-    and ``parent_uid`` through `data` before any view exists, and set the counter.
+    ``model.agent_id_counter`` is the next free identifier. To restore saved cells, append them, write their ``uid``,
+    ``parent_uid`` and ``founder_uid`` through `data` before any view exists, and set the counter.
     """
 
     def __init__(self, model: ColumnModel, blocks: Iterable[Block]) -> None:
@@ -154,7 +155,9 @@ class Population:
             array[new] = 0
         for name, value in values.items():
             self._write(name, new, value)
-        return self._admit(new, 0)
+        self._admit(new)
+        self._arrays["founder_uid"][new] = self._arrays["uid"][new]
+        return new
 
     def divide(self, parent_rows: ArrayLike) -> slice:
         """Add a copy of each row of ``parent_rows``; parents and daughters are then changed by the caller.
@@ -167,14 +170,38 @@ class Population:
         Returns
         -------
         slice
-            Rows of the daughters, in the order of their parents, with identifiers of their own and ``parent_uid``
-            naming the parent.
+            Rows of the daughters, in the order of their parents, with identifiers of their own, ``parent_uid``
+            naming the parent, and its ``founder_uid``.
         """
         parents = self._checked_rows("divide", parent_rows)
         new = self._reserve(len(parents))
         for array in self._arrays.values():
             array[new] = array[parents]
-        return self._admit(new, self._arrays["uid"][parents])
+        self._arrays["parent_uid"][new] = self._arrays["uid"][parents]
+        self._admit(new)
+        return new
+
+    def release(self, rows: ArrayLike) -> dict[str, np.ndarray]:
+        """Remove the cells of ``rows`` and return them as blocks by name, in the order given, for `receive`."""
+        leaving = self._checked_rows("release", rows)
+        cells = {name: array[leaving] for name, array in self._arrays.items()}
+        self.bury(leaving)
+        return cells
+
+    def receive(self, cells: Mapping[str, np.ndarray]) -> slice:
+        """Add cells that `release` of a population with the same blocks returned; they keep their identifiers.
+
+        Returns
+        -------
+        slice
+            The new rows, last in the population.
+        """
+        new = self._reserve(len(cells["uid"]))
+        for name, array in self._arrays.items():
+            array[new] = cells[name]
+        self._size = new.stop
+        self._generation += 1
+        return new
 
     def bury(self, rows: ArrayLike) -> None:
         """Remove the cells of ``rows``: the last cells move into the holes, both in ascending order.
@@ -265,15 +292,13 @@ class Population:
             self._allocate(capacity)
         return slice(self._size, self._size + n)
 
-    def _admit(self, new: slice, parent_uids: int | np.ndarray) -> slice:
-        """Turn the reserved rows into cells."""
+    def _admit(self, new: slice) -> None:
+        """Turn the reserved rows into cells with identifiers of their own."""
         first = self.model.agent_id_counter
         self.model.agent_id_counter = first + new.stop - new.start
         self._arrays["uid"][new] = np.arange(first, self.model.agent_id_counter)
-        self._arrays["parent_uid"][new] = parent_uids
         self._size = new.stop
         self._generation += 1
-        return new
 
     def _mend_views(self, dead: np.ndarray, movers: np.ndarray, holes: np.ndarray) -> None:
         if not self._views:

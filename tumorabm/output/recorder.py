@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from tumorabm.kernels import compile_seconds
@@ -77,19 +79,18 @@ class Recorder:
     Attributes
     ----------
     rows
-        The rows of timeseries.parquet so far, as `TumorModel.observe` gives them.
+        The rows of timeseries.parquet of the primary site so far, as `TumorModel.observe` gives them.
     """
 
     def __init__(self, model, scenario, folder: RunFolder) -> None:
-        self.rows: list[dict[str, float]] = []
+        self._rows = {name: [] for name in model.sites}
+        self.rows: list[dict[str, float]] = self._rows[model.site_name]
         self._model = model
         self._scenario = scenario
         self._folder = folder
         self._cells = ParquetStream(folder.path / "cells.parquet")
         self._events = ParquetStream(folder.path / "events.parquet")
-        units = {name: "IU/mL" if name == "asparaginase" else "mM" for name in model.fields}
-        shape = next(iter(model.fields.values())).concentration_mM.shape
-        self._fields = FieldStore(folder.path / "fields.zarr", shape, model.grid.voxel_um, units)
+        self._fields = {name: self._field_store(site) for name, site in model.sites.items()}
         self._last_tick = {"timeseries": -1, "cells": -1, "fields": -1}
         self._ledger: dict[str, object] = {}
         self._cells_max = 0
@@ -99,19 +100,24 @@ class Recorder:
     def record(self, *, everything: bool = False) -> None:
         """Record what is due at this step, or ``everything`` that was not yet recorded at it."""
         before = time.perf_counter()
-        self._cells_max = max(self._cells_max, self._model.population.size)
+        sites = self._model.sites
+        self._cells_max = max(self._cells_max, sum(site.population.size for site in sites.values()))
         if self._is_due("timeseries", everything):
-            self.rows.append(self._model.observe())
+            blood = self._model.circulation
+            in_blood = {"circulating_cells": blood.size} if blood else {}
+            for name, site in sites.items():
+                self._rows[name].append({"time_h": site.time_h, "site": name, **site.observe(), **in_blood})
             # a copy, because the account is balanced only by observing: flows go on in every step, pools do not
-            self._ledger = copy.deepcopy({"time_h": self._model.time_h, **self._model.ledger.report()})
+            self._ledger = copy.deepcopy({"time_h": self._model.time_h, **self._model.nitrogen_report()})
         if self._is_due("cells", everything):
             self._append_cells()
             self._folder.last_table_h = self._model.time_h
         if self._is_due("fields", everything):
-            concentrations = {name: field.concentration_mM for name, field in self._model.fields.items()}
-            require_space(self._folder.path, sum(values.nbytes for values in concentrations.values()))
-            self._fields.append(self._model.time_h, concentrations)
-        if len(self._model.events) >= _EVENTS_HELD:
+            for name, site in sites.items():
+                concentrations = {field: values.concentration_mM for field, values in site.fields.items()}
+                require_space(self._folder.path, sum(values.nbytes for values in concentrations.values()))
+                self._fields[name].append(site.time_h, concentrations)
+        if self._model.events_held >= _EVENTS_HELD:
             self._events.append(self._model.drain_events())
         self._recording_s += time.perf_counter() - before
 
@@ -145,11 +151,13 @@ class Recorder:
         attempt("cells.parquet", self._cells.close)
         attempt("events.parquet", self._events.close)
         attempt("timeseries.parquet", self._write_timeseries)
-        attempt("fields.zarr", self._close_fields)
+        for name, site in self._model.sites.items():
+            attempt(self._fields_name(site), partial(self._close_fields, name, site))
         attempt("ledger.json", lambda: self._folder.write_json("ledger.json", self._ledger))
+        attempt("troughs.csv", self._write_troughs)
         attempt("scenario.toml", lambda: self._folder.write_text("scenario.toml", self._scenario.to_toml()))
         try:
-            if not failed and self._fields.times_h and self._cells.path.exists():
+            if not failed and self._fields[self._model.site_name].times_h and self._cells.path.exists():
                 attempt("summary.png", self._draw_summary)
         finally:  # a fault of the drawing must not cost the data
             if failed:
@@ -164,10 +172,13 @@ class Recorder:
 
     def _append_cells(self) -> None:
         """Write all cells, a part at a time: the whole table would need more memory than a step of the model."""
-        n = self._model.population.size
-        for start in range(0, max(n, 1), CELLS_PER_ROW_GROUP):
-            part = self._model.cell_columns(slice(start, start + CELLS_PER_ROW_GROUP))
-            self._cells.append({"time_h": np.full(len(part["uid"]), self._model.time_h), **part})
+        others = (site for site in self._model.other_sites.values() if site.population.size)
+        for site in (self._model, *others):
+            for start in range(0, max(site.population.size, 1), CELLS_PER_ROW_GROUP):
+                part = site.cell_columns(slice(start, start + CELLS_PER_ROW_GROUP))
+                n = len(part["uid"])
+                where = np.full(n, site.site_name, dtype=object)
+                self._cells.append({"time_h": np.full(n, site.time_h), "site": where, **part})
         pa.default_memory_pool().release_unused()
 
     def _is_due(self, part: str, everything: bool) -> bool:
@@ -180,11 +191,25 @@ class Recorder:
         return True
 
     def _write_timeseries(self) -> None:
-        columns = {name: [row[name] for row in self.rows] for name in self.rows[0]} if self.rows else {}
+        rows = [row for at_one_time in zip(*self._rows.values(), strict=True) for row in at_one_time]
+        columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
         pq.write_table(pa.table(columns), self._folder.path / "timeseries.parquet", compression="zstd")
 
-    def _close_fields(self) -> None:
-        self._fields.close(np.asarray(self._model.vessel_positions_um, dtype=np.float64).reshape(-1, 3))
+    def _write_troughs(self) -> None:
+        """Write the table of what each dose of asparaginase did in plasma, where there was one."""
+        if columns := self._model.plasma.troughs.table():
+            pacsv.write_csv(pa.table(columns), self._folder.path / "troughs.csv")
+
+    def _fields_name(self, site) -> str:
+        return "fields.zarr" if site is self._model else f"fields_{site.site_name}.zarr"
+
+    def _field_store(self, site) -> FieldStore:
+        units = {name: "IU/mL" if name == "asparaginase" else "mM" for name in site.fields}
+        shape = next(iter(site.fields.values())).concentration_mM.shape
+        return FieldStore(self._folder.path / self._fields_name(site), shape, site.grid.voxel_um, units)
+
+    def _close_fields(self, name: str, site) -> None:
+        self._fields[name].close(np.asarray(site.vessel_positions_um, dtype=np.float64).reshape(-1, 3))
 
     def _draw_summary(self) -> None:
         from tumorabm.output.summary_plot import draw_summary  # matplotlib is slow to import

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import itertools
 import json
@@ -27,12 +28,26 @@ _REASONS = {
 
 
 class OutputError(Exception):
-    """A run folder cannot be written; the text is one message for the user."""
+    """A run folder cannot be written or read; the text is one message for the user."""
 
 
 def reason(error: OSError) -> str:
     """Return in plain words why a file could not be written."""
     return _REASONS.get(error.errno or 0) or error.strerror or str(error)
+
+
+def require_run(folder: Path, *names: str) -> None:
+    """Raise OutputError unless ``folder`` is a run folder that holds the files of these names."""
+    if not folder.is_dir():
+        runs = [path.parent.name for path in folder.parent.glob("*/run.json")]
+        near = difflib.get_close_matches(folder.name, runs, n=3, cutoff=0.5) or sorted(runs)[:5]
+        raise OutputError(
+            f"{folder}: no such run folder"
+            + (f"; nearest in {folder.parent}: {', '.join(near)}" if near else f"; none is in {folder.parent}")
+        )
+    for name in names:
+        if not (folder / name).exists():
+            raise OutputError(f"{folder}: {name} is missing, expected a run folder")
 
 
 def require_space(folder: Path, n_bytes: int) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours without yellow, which is too light for lines on white."""
@@ -25,6 +30,7 @@ FIELD_COLOURS = ("#FFFFFF", "#9A9A9A")
 SIZE_INCHES = (18.0, 7.4)
 COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 3.1)
 """Four columns of curves, and the map."""
+PROFILES_SIZE_INCHES = (9.0, 6.6)
 SPACING = {"w_pad": 0.12, "h_pad": 0.08, "wspace": 0.0, "hspace": 0.0}
 """Around each panel, inches: an axis label must not touch the panel before it."""
 
@@ -50,3 +56,13 @@ def colours(names: Iterable[str]) -> dict[str, str]:
         **{name: free[i % len(free)] for i, name in enumerate(others)},
         **{n: _FIXED[n] for n in names if n in _FIXED},
     }
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture (PNG) beside its place and rename it, so that half a picture never bears its name."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        figure.savefig(partial, format="png")
+        return partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -21,6 +21,8 @@ from matplotlib.patches import Rectangle
 from tumorabm.biology.states import APOPTOTIC, PHASES
 from tumorabm.output import style
 from tumorabm.output.zarr_store import read_chunk
+from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.scenario.site_schema import PRIMARY
 from tumorabm.scenario.units import oxygen_mM_to_mmHg
 
 _LONGEST_IN_HOURS = 72.0
@@ -45,8 +47,9 @@ def draw_summary(folder: Path) -> Path:
         The picture.
     """
     scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
-    series = pd.read_parquet(folder / "timeseries.parquet")
-    doses_d = [dose["day"] for dose in scenario.get("pharmacology", {}).get("doses", [])]
+    series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", PRIMARY)])
+    pharmacology = Pharmacology.model_validate(scenario.get("pharmacology", {}))
+    doses_d = [given.day for given in pharmacology.calendar]
     with matplotlib.rc_context(style.SETTINGS):
         figure = Figure(figsize=style.SIZE_INCHES, layout="constrained")
         figure.get_layout_engine().set(**style.SPACING)
@@ -54,9 +57,7 @@ def draw_summary(folder: Path) -> Path:
         _draw_series([figure.add_subplot(grid[i // 4, i % 4]) for i in range(8)], series, doses_d)
         _draw_map(figure.add_subplot(grid[:, 4]), folder)
         figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
-        path = folder / "summary.png"
-        figure.savefig(path, format="png")
-    return path
+        return style.save(figure, folder / "summary.png")
 
 
 def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -> None:
@@ -208,7 +209,9 @@ def _field_to_show(store: Path) -> tuple[str, np.ndarray, str]:
 
 
 class _LastCells:
-    """The cells of the last time in a file, read part by part: a million at once would take more memory than the run.
+    """The primary site's cells of the last time in a file, read part by part.
+
+    A million at once would take more memory than the run.
 
     Parameters
     ----------
@@ -227,14 +230,16 @@ class _LastCells:
         self.count, last_h = 0, None
         with pq.ParquetFile(path, pre_buffer=False) as file:
             for group in reversed(range(file.num_row_groups)):
-                times_h = file.read_row_group(group, columns=["time_h"], use_threads=False)["time_h"]
-                if len(times_h) and last_h is not None and times_h[0].as_py() != last_h:
+                part = file.read_row_group(group, columns=["time_h", "site"], use_threads=False)
+                if len(part) and last_h is not None and part["time_h"][0].as_py() != last_h:
                     break
-                self._groups.insert(0, group)
-                self.count += len(times_h)
-                if len(times_h) == 0:  # nobody is left
+                if len(part) == 0:  # nobody is left
+                    self._groups.insert(0, group)
                     break
-                last_h = times_h[0].as_py()
+                last_h = part["time_h"][0].as_py()
+                if part["site"][0].as_py() == PRIMARY:
+                    self._groups.insert(0, group)
+                    self.count += len(part)
 
     def mean_z_um(self) -> float:
         """Return the height of their middle."""

@@ -16,6 +16,8 @@ class Formulation:
     ----------
     half_life_h, half_life_im_h
         Half-life in plasma after intravenous and after intramuscular dosing.
+    origin
+        Whose enzyme it is, "e_coli" or "erwinia": antibodies are shared within.
     volume_l_per_m2
         Volume of distribution per body surface; doses are per body surface too.
     asparagine_km_uM, glutamine_km_uM, glutaminase_ratio
@@ -24,6 +26,7 @@ class Formulation:
         Where the values come from, with their tags.
     """
 
+    origin: str
     half_life_h: float
     half_life_im_h: float
     volume_l_per_m2: float
@@ -38,21 +41,21 @@ ABSORPTION_HALF_LIFE_H = 12.0
 
 FORMULATIONS: dict[str, Formulation] = {
     "native_e_coli": Formulation(
-        26.0, 26.0, 2.01, 15.0, 3500.0, 0.03,
+        "e_coli", 26.0, 26.0, 2.01, 15.0, 3500.0, 0.03,
         "t½ 26 h [V Blood 2002; 20-32 h Asselin 1993, Ho 1986]; volume as pegaspargase [A]; Km [M]; "
         "ratio 2-10 % [V], against 41-99 % at pH 8.6 (AACR 3378 [V])",
     ),
     "pegaspargase": Formulation(
-        132.0, 139.0, 2.01, 15.0, 3500.0, 0.03,
+        "e_coli", 132.0, 139.0, 2.01, 15.0, 3500.0, 0.03,
         "t½ 5.5 d i.v. [V Blood 2002], 5.8 d i.m. [V US label]; V 3.48 L/1.73 m² [V Borghorst], 2.09 L/m² [V Ho 1986]; "
         "Km as native [V Kamisaki 1981], value [M]",
     ),
     "erwinia": Formulation(
-        7.5, 15.6, 2.01, 50.0, 650.0, 0.08,
+        "erwinia", 7.5, 15.6, 2.01, 50.0, 650.0, 0.08,
         "t½ 7.5 h i.v., 15.6 h i.m. [V label, Asselin 1993]; Km [M]; ratio [M, upper part of 2-10 % V]; volume [A]",
     ),
     "calaspargase": Formulation(
-        386.0, 386.0, 1.71, 15.0, 3500.0, 0.03,
+        "e_coli", 386.0, 386.0, 1.71, 15.0, 3500.0, 0.03,
         "t½ 16.1 d, Vss 2.96 L [V Asparlas label]; Km as native [A]",
     ),
 }  # fmt: skip

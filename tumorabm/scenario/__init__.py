@@ -3,9 +3,9 @@
 from tumorabm.scenario.cell_schema import CellGroup
 from tumorabm.scenario.clock_schema import Clock
 from tumorabm.scenario.field_schema import FACES, FieldSettings
-from tumorabm.scenario.load import load_scenario, scenario_from_dict
+from tumorabm.scenario.load import load_scenario, scenario_from_dict, variant_names
 from tumorabm.scenario.messages import ScenarioError
-from tumorabm.scenario.schema import Scenario, Vessels
+from tumorabm.scenario.schema import Scenario, VesselCore, Vessels
 
 __all__ = [
     "FACES",
@@ -14,7 +14,9 @@ __all__ = [
     "FieldSettings",
     "Scenario",
     "ScenarioError",
+    "VesselCore",
     "Vessels",
     "load_scenario",
     "scenario_from_dict",
+    "variant_names",
 ]

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from tumorabm.scenario.messages import Key, ScenarioError, dotted, explain
 from tumorabm.scenario.schema import Scenario
+from tumorabm.scenario.variants import VARIANTS, take_variants, vary
 
 
-def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Scenario:
+def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = (), variant: str | None = None) -> Scenario:
     """Read and check a scenario file.
 
     Parameters
@@ -26,12 +27,14 @@ def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -
         TOML file, UTF-8.
     overrides
         Values to use in place of the file's, each ``"key.below=value"`` with a TOML value; a word that is no TOML value
-        is taken as text. List items are named by index: ``"pharmacology.doses.0.day=3"``.
+        is taken as text. List items are named by index: ``"pharmacology.doses.0.day=3"``. They act after the variant.
+    variant
+        Name of the table ``[variants.<name>]`` of the file that is merged over the rest of it; by default none.
 
     Returns
     -------
     Scenario
-        Complete and valid; its name is that of the file where the file gives none.
+        Complete and valid; its name is that of the file where the file gives none, and ends in ``_<variant>``.
 
     Raises
     ------
@@ -41,11 +44,27 @@ def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -
     path = Path(path)
     data = _parse(_read(path), path)
     data.setdefault("name", re.sub(r"[^A-Za-z0-9_-]", "_", path.stem))
-    return scenario_from_dict(data, overrides, source=str(path))
+    return scenario_from_dict(data, overrides, variant, source=str(path))
+
+
+def variant_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the names of the variants of a scenario file, in its order.
+
+    Raises
+    ------
+    ScenarioError
+        The file cannot be read, or a variant is no table.
+    """
+    path = Path(path)
+    return tuple(take_variants(_parse(_read(path), path), str(path)))
 
 
 def scenario_from_dict(
-    data: Mapping[str, object], overrides: Sequence[str] = (), *, source: str = "scenario"
+    data: Mapping[str, object],
+    overrides: Sequence[str] = (),
+    variant: str | None = None,
+    *,
+    source: str = "scenario",
 ) -> Scenario:
     """Check a scenario given as nested dictionaries and lists, as `tomllib.loads` returns them.
 
@@ -53,7 +72,7 @@ def scenario_from_dict(
     ----------
     data
         The scenario; not changed.
-    overrides
+    overrides, variant
         As in `load_scenario`.
     source
         What messages name as the place where the scenario was given.
@@ -64,6 +83,10 @@ def scenario_from_dict(
         With all problems, one a line.
     """
     data = copy.deepcopy(dict(data))
+    variants = take_variants(data, source)
+    if variant is not None:
+        data = vary(data, variants, variant, Scenario.model_fields["name"].default, source)
+        source = f"{source}, variant {variant}"
     parsed = _parse_overrides(overrides)
     for override in parsed:
         _apply(override, data, source)
@@ -157,6 +180,8 @@ def _parse_override(text: str) -> _Override:
     key = tuple(part.strip() for part in left.split("."))
     if not sign or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in key):
         raise ScenarioError(f"--set {text}: expected key=value, as in cells.blast.count=100")
+    if key[0] == VARIANTS:
+        raise ScenarioError(f"--set {text}: expected a key outside {VARIANTS}, because it acts after the variant")
     return _Override(text, key, _override_value(text, right.strip()))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from tumorabm.biology.parameters import UPTAKE_KM_UM
+from tumorabm.biology.inhibitors import INHIBITORS
+from tumorabm.biology.parameters import PERTURBATIONS, UPTAKE_KM_UM
 from tumorabm.biology.states import UPTAKES
-from tumorabm.scenario.base import FromList, NotNegative, Point, Points, Positive, Section
+from tumorabm.scenario.base import NotNegative, Point, Points, Positive, Section
 from tumorabm.scenario.cell_schema import (
     CellGroup,
     CellName,
@@ -20,9 +21,12 @@ from tumorabm.scenario.cell_schema import (
     check_schedule,
 )
 from tumorabm.scenario.field_schema import BUILT_IN_FIELDS, REACTING_FIELDS, FieldSettings, FieldTable, Rate
-from tumorabm.scenario.messages import Problem, refuse, unknown_name
+from tumorabm.scenario.messages import Key, Problem, refuse, unknown_name
+from tumorabm.scenario.pharmacology_schema import Dose, Pharmacology
+from tumorabm.scenario.site_schema import RESERVED_SITES, Circulation, SiteCells
 from tumorabm.scenario.toml_text import toml_document
 from tumorabm.scenario.units import UM3_PER_UL
+from tumorabm.scenario.variants import VARIANTS, VARIANTS_JSON_SCHEMA
 
 _UPTAKE_KM_MM = {name: km.value / 1000.0 for name, km in UPTAKE_KM_UM.items()}
 _AXES = "xyz"
@@ -136,18 +140,36 @@ class TimeStep(Section):
         return 0.5 < n < _MAX_STEPS and abs(n - round(n)) <= 1e-9 * max(1.0, n)
 
 
+class VesselCore(Section):
+    """A disc or ball in which vessels are compressed or absent, as in the middle of many tumours."""
+
+    center_um: Point = Field(description="µm; [x, y] of a disc or [x, y, z] of a ball")
+    radius_um: Positive = Field(description="µm; radius of the disc or ball")
+    density_factor: float = Field(
+        0.0, ge=0, le=1, description="1; share of its vessels that is left: 0 where they are absent"
+    )
+
+
+_VESSEL_COUNTS = ("density_per_mm2", "density_per_mm3", "positions_um")
+
+
 class Vessels(Section):
     """Blood vessels: points at which the tissue exchanges with plasma."""
 
     density_per_mm2: NotNegative | None = Field(None, description="1/mm²; seeded random vessels of a 2-D domain")
     density_per_mm3: NotNegative | None = Field(None, description="1/mm³; seeded random vessels of a 3-D domain")
     positions_um: Points | None = Field(None, description="µm; one [x, y] or [x, y, z] for each vessel")
+    core: VesselCore | None = Field(
+        None, description="where seeded vessels are compressed or absent; absent: as dense everywhere"
+    )
 
     @model_validator(mode="after")
     def _given_once(self) -> Vessels:
-        given = [key for key in type(self).model_fields if getattr(self, key) is not None]
+        given = [key for key in _VESSEL_COUNTS if getattr(self, key) is not None]
         if len(given) != 1:
-            refuse([Problem((), f"expected exactly one of {', '.join(type(self).model_fields)}")])
+            refuse([Problem((), f"expected exactly one of {', '.join(_VESSEL_COUNTS)}")])
+        if self.core is not None and self.positions_um is not None:
+            refuse([Problem(("core",), "expected none, because positions_um lists the vessels that are there")])
         return self
 
     def __bool__(self) -> bool:
@@ -182,42 +204,28 @@ class Mechanics(Section):
     )
 
 
-class Dose(Section):
-    """One administration of a drug."""
-
-    drug: Literal["asparaginase"] = Field(description="the drugs that are known")
-    formulation: Literal["native_e_coli", "pegaspargase", "erwinia", "calaspargase"] = Field(
-        description="sets the kinetics in plasma"
-    )
-    dose_iu_per_m2: float = Field(gt=0, le=1e9, description="IU/m²; dose by body surface")
-    day: NotNegative = Field(description="days from the start, falls on the nearest step")
-    route: Literal["iv", "im"] = Field("iv", description="intravenous or intramuscular")
-
-
-class Plasma(Section):
-    """Turnover in plasma."""
-
-    asparagine_influx_uM_per_min: Rate = Field(
-        2.0, description="µM/min; asparagine that organs and diet release into plasma, 1-3"
-    )
-    glutamine_turnover_per_min: Rate = Field(0.03, description="1/min; return of glutamine to its normal value")
-    ammonia_clearance_per_min: Rate = Field(0.058, description="1/min; clearance of ammonia from plasma")
-    dietary_asparagine_factor: Rate = Field(1.0, description="factor on the asparagine influx by diet")
-
-
-class Pharmacology(Section):
-    """Drugs and plasma."""
-
-    doses: Annotated[tuple[Dose, ...], FromList] = Field((), description="calendar of doses")
-    plasma: Plasma = Field(Plasma(), description="turnover of asparagine, glutamine and ammonia in plasma")
-
-
 class Output(Section):
     """How often results are recorded."""
 
     timeseries_every_h: Positive = Field(1.0, description="h; a row of timeseries, whole number of steps")
     cells_every_h: Positive = Field(24.0, description="h; a table of all cells, whole number of steps")
     fields_every_h: Positive = Field(24.0, description="h; all fields, whole number of steps")
+
+
+class Site(Section):
+    """A site beside the primary one: a space, fields, vessels and cells of its own, on the same plasma."""
+
+    domain: SpatialDomain = Field(description="its space")
+    fields: dict[str, dict[str, Any]] = Field(
+        {}, description="keys of fields that differ from the primary site; plasma is shared, open faces are not"
+    )
+    vessels: Vessels | None = Field(None, description="blood vessels, by which cells arrive")
+    cells: dict[CellName, SiteCells] = Field({}, description="cells of the scenario's groups that start here")
+
+    @field_validator("domain", mode="before")
+    @classmethod
+    def _domain_is_spatial(cls, domain: object) -> object:
+        return {"mode": "spatial"} | domain if isinstance(domain, dict) else domain
 
 
 class Scenario(Section):
@@ -243,6 +251,8 @@ class Scenario(Section):
     vessels: Vessels | None = Field(None, description="blood vessels; absent: none")
     medium: Medium | None = Field(None, description="stirred medium around the tissue; absent: none")
     cells: dict[CellName, CellGroup] = Field({}, description="groups of cells at the start")
+    sites: dict[CellName, Site] = Field({}, description="sites beside the primary one")
+    circulation: Circulation | None = Field(None, description="how cells reach other sites; absent: they do not")
     perturbations: Perturbations = Field(
         {}, description="factors on enzymes, kinases and transporters of all cells; 0 is a knock-out"
     )
@@ -295,6 +305,19 @@ class Scenario(Section):
             refuse(problem for name, group in cells.items() for problem in _misfit_rates(name, group, fields))
         return cells
 
+    @field_validator("sites")
+    @classmethod
+    def _sites_fit(cls, sites: dict[str, Site], info: ValidationInfo) -> dict[str, Site]:
+        refuse(_misfit_sites(sites, info.data))
+        return sites
+
+    @field_validator("circulation")
+    @classmethod
+    def _circulation_has_its_sites(cls, circulation: Circulation | None, info: ValidationInfo) -> Circulation | None:
+        if circulation is not None:
+            refuse(_misfit_circulation(circulation, info.data))
+        return circulation
+
     @field_validator("perturbations")
     @classmethod
     def _perturbations_exist(cls, perturbations: Perturbations) -> Perturbations:
@@ -318,7 +341,7 @@ class Scenario(Section):
     @field_validator("pharmacology")
     @classmethod
     def _doses_fit_run(cls, pharmacology: Pharmacology, info: ValidationInfo) -> Pharmacology:
-        refuse(_misfit_doses(pharmacology.doses, info.data))
+        refuse(_misfit_doses(pharmacology, info.data))
         return pharmacology
 
     @field_validator("output")
@@ -405,6 +428,30 @@ class Scenario(Section):
             uptake_km_mM=_UPTAKE_KM_MM.get(name) if entry.uptake_km() is None else entry.uptake_km(),
         )
 
+    def at_site(self, name: str) -> Scenario:
+        """Return the scenario that one of ``sites`` is by itself: its sections in place of those of the primary site.
+
+        All groups of cells are there, so that a group has the same number everywhere; those that do not start there
+        are empty.
+        """
+        site = self.sites[name]
+        groups = {}
+        for group_name, group in self.cells.items():
+            cells = site.cells.get(group_name, SiteCells(count=0))
+            groups[group_name] = group.model_copy(
+                update={"count": cells.count, "positions_um": None, "placement": cells.placement}
+            )
+        changes = {
+            "domain": site.domain,
+            "fields": FieldTable.model_validate(_site_fields(self.fields, site)),
+            "vessels": site.vessels,
+            "medium": None,
+            "cells": groups,
+            "sites": {},
+            "circulation": None,
+        }
+        return self.model_copy(update=changes)
+
     def to_toml(self) -> str:
         """Return the scenario with all defaults written out; loading it gives an equal scenario."""
         content = self.model_dump(exclude_none=True)
@@ -414,7 +461,9 @@ class Scenario(Section):
     @classmethod
     def json_schema(cls) -> dict:
         """Return the JSON schema of scenario files, for editors."""
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}
+        schema = cls.model_json_schema()
+        schema["properties"][VARIANTS] = VARIANTS_JSON_SCHEMA
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _whole_steps_expected(time: TimeStep) -> str:
@@ -446,6 +495,8 @@ def _misfit_vessels(vessels: Vessels, domain: SpatialDomain | WellMixedDomain | 
         for index, point in enumerate(vessels.positions_um or ()):
             if expected := domain.point_problem(point):
                 yield Problem(("positions_um", index), expected)
+        if vessels.core and (expected := domain.point_problem(vessels.core.center_um)):
+            yield Problem(("core", "center_um"), expected)
 
 
 def _misfit_group(name: str, group: CellGroup, domain: SpatialDomain | WellMixedDomain | None) -> Iterator[Problem]:
@@ -499,21 +550,131 @@ def _no_rate(field: str, valid: tuple[str, ...], metabolic: bool) -> str:
     return f"expected {choices}" if field in BUILT_IN_FIELDS or not valid else unknown_name("field", field, valid)
 
 
-def _misfit_doses(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator[Problem]:
-    if not doses:
+def _misfit_sites(sites: dict[str, Site], valid: dict[str, object]) -> Iterator[Problem]:
+    cells = valid.get("cells")
+    for name, site in sites.items():
+        if name in RESERVED_SITES:
+            yield Problem((name,), f"expected another name than {', '.join(RESERVED_SITES)}")
+        if isinstance(valid.get("domain"), WellMixedDomain):
+            yield Problem((name,), "expected none, because the domain is well mixed")
+        if not site.vessels:
+            yield Problem((name, "vessels"), "expected a section: no vessel reaches this site")
+        else:
+            yield from _below((name, "vessels"), _misfit_vessels(site.vessels, site.domain))
+        if "fields" in valid:
+            yield from _below((name, "fields"), _misfit_site_fields(valid["fields"], site))
+        for group, there in site.cells.items() if cells is not None else ():
+            if group not in cells:
+                yield Problem((name, "cells", group), unknown_name("group of cells", group, cells))
+                continue
+            placed = cells[group].model_copy(
+                update={"count": there.count, "positions_um": None, "placement": there.placement}
+            )
+            yield from _below((name, "cells"), _misfit_group(group, placed, site.domain))
+
+
+def _site_fields(primary: FieldTable, site: Site) -> dict[str, object]:
+    """Return the fields of a site: those of the primary one without open faces, changed by what the site names."""
+    return {
+        name: {**entry.model_dump(exclude_none=True), "faces": [], **site.fields.get(name, {})}
+        for name, entry in ((name, primary[name]) for name in primary.names)
+    }
+
+
+def _misfit_site_fields(primary: FieldTable, site: Site) -> Iterator[Problem]:
+    for name, given in site.fields.items():
+        if name not in primary.names:
+            yield Problem((name,), unknown_name("field", name, primary.names))
+            return
+        keys = type(primary[name]).model_fields
+        for key in given:
+            if key == "formulation" or (key.startswith("plasma") and key != "plasma_fraction"):
+                yield Problem((name, key), "expected no value: all sites share plasma; plasma_fraction can differ")
+            elif key not in keys:
+                yield Problem((name, key), unknown_name("key", key, keys))
+    try:
+        yield from _misfit_faces(FieldTable.model_validate(_site_fields(primary, site)), site.domain)
+    except ValidationError as error:
+        for found in error.errors():
+            if found["type"] != "extra_forbidden":
+                yield Problem(tuple(found["loc"]), f"expected another value: {found['msg']}")
+
+
+def _below(key: Key, problems: Iterator[Problem]) -> Iterator[Problem]:
+    return (Problem((*key, *problem.key), problem.expected) for problem in problems)
+
+
+def _misfit_circulation(circulation: Circulation, valid: dict[str, object]) -> Iterator[Problem]:
+    sites, cells = valid.get("sites"), valid.get("cells")
+    if sites is not None and not sites:
+        yield Problem((), "expected none, or a site beside the primary one in [sites.<name>]")
+    if "vessels" in valid and not valid["vessels"]:
+        yield Problem((), "expected none, or a section [vessels] by which cells leave the primary site")
+    for index, group in enumerate(circulation.groups):
+        if cells is not None and group not in cells:
+            yield Problem(("groups", index), unknown_name("group of cells", group, cells))
+        elif cells is not None and not cells[group].metabolic:
+            yield Problem(("groups", index), "expected a group with a metabolism, because EMT follows asparagine")
+    for name in circulation.homing if sites else ():
+        if name not in sites:
+            yield Problem(("homing", name), unknown_name("site", name, sites))
+    if circulation.homing and not sum(circulation.homing.values()) > 0.0:
+        yield Problem(("homing",), "expected a share above 0")
+
+
+def _misfit_doses(pharmacology: Pharmacology, valid: dict[str, object]) -> Iterator[Problem]:
+    keys = [key for key in ("doses", "antibodies", "diet") if getattr(pharmacology, key)]
+    domain, cells = valid.get("domain"), valid.get("cells")
+    for key in keys:
+        if isinstance(domain, WellMixedDomain):
+            if domain.perfusion_per_min == 0.0:
+                enzyme = key != "doses" or any(dose.is_enzyme for dose in pharmacology.doses)
+                other = "fields.asparaginase.initial_iu_per_mL" if enzyme else "[perturbations]"
+                yield Problem((key,), f"expected none in wells without perfusion; set {other} instead")
+        elif "vessels" in valid and not valid["vessels"]:
+            yield Problem((key,), f"no vessels carry the doses; expected a section [vessels], or {key} = []")
+    if pharmacology.diet and cells and not any(group.metabolic for group in cells.values()):
+        yield Problem(("diet",), "expected none, because no group of cells has a metabolism")
+    yield from _doses_after_the_end(pharmacology, valid.get("hours"), valid.get("time"))
+    yield from _doses_without_target(pharmacology.doses, valid)
+
+
+def _doses_after_the_end(pharmacology: Pharmacology, hours: float | None, time: TimeStep | None) -> Iterator[Problem]:
+    if hours is None or time is None:
         return
-    domain = valid.get("domain")
-    if isinstance(domain, WellMixedDomain):
-        if domain.perfusion_per_min == 0.0:
-            expected = "expected none in wells without perfusion; set fields.asparaginase.initial_iu_per_mL instead"
-            yield Problem(("doses",), expected)
-    elif "vessels" in valid and not valid["vessels"]:
-        yield Problem(("doses",), "no vessels carry the doses; expected a section [vessels], or doses = []")
-    hours, time = valid.get("hours"), valid.get("time")
-    for index, dose in enumerate(doses):
-        if hours is None or time is None:
-            continue
-        step_h = time.step_min / _MINUTES_PER_HOUR
-        if round(dose.day * _HOURS_PER_DAY / step_h) >= round(hours / step_h):
-            last = f"{hours / _HOURS_PER_DAY:g}"
+    step_h = time.step_min / _MINUTES_PER_HOUR
+    for index, dose in enumerate(pharmacology.doses):
+        within = [day for day in dose.days if round(day * _HOURS_PER_DAY / step_h) < round(hours / step_h)]
+        last = f"{hours / _HOURS_PER_DAY:g}"
+        if not within:
             yield Problem(("doses", index, "day"), f"expected a day before the run ends, 0 to {last} ({hours:g} h)")
+        elif len(within) < dose.times:
+            expected = f"expected at most {len(within)}, because the run ends on day {last}"
+            yield Problem(("doses", index, "times"), expected)
+    for key in ("antibodies", "diet"):
+        for index, section in enumerate(getattr(pharmacology, key)):
+            if round(section.day * _HOURS_PER_DAY / step_h) >= round(hours / step_h):
+                expected = f"expected a day before the run ends, 0 to {hours / _HOURS_PER_DAY:g} ({hours:g} h)"
+                yield Problem((key, index, "day"), expected)
+
+
+def _doses_without_target(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator[Problem]:
+    """Small molecules that no cell feels, or whose level something else sets too."""
+    cells = valid.get("cells")
+    for index, dose in enumerate(doses):
+        if dose.is_enzyme or cells is None:
+            continue
+        if not any(group.metabolic for group in cells.values()):
+            expected = f"{dose.drug} has no target: expected a group of cells with a metabolism"
+            yield Problem(("doses", index, "drug"), expected)
+        lever = INHIBITORS[dose.drug].lever
+        for name, group in cells.items() if PERTURBATIONS[lever].is_level else ():
+            for parameter in group.parameters.keys() & set(PERTURBATIONS[lever].parameters):
+                expected = f"expected no other value of {lever}, but cells.{name}.parameters.{parameter} is one"
+                yield Problem(("doses", index, "drug"), expected)
+        sources = {"": valid, **{f"cells.{name}.": vars(group) for name, group in cells.items()}}
+        for where, source in sources.items():
+            scheduled = {change.perturbation for change in source.get("perturbation_schedule", ())}
+            if PERTURBATIONS[lever].is_level and (lever in source.get("perturbations", {}) or lever in scheduled):
+                expected = f"expected no other value of {lever}, but {where}perturbations or its schedule sets one"
+                yield Problem(("doses", index, "drug"), expected)

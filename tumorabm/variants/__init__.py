@@ -1,0 +1,1 @@
+"""The variants of one scenario, run over seeds and compared: ``tumorabm variants``."""
