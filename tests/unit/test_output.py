@@ -65,7 +65,7 @@ class FakeModel:
         self.events = []
         self.fail_at = {}
         self.site_name, self.circulation, self.other_sites = "primary", None, {}
-        self.plasma = SimpleNamespace(troughs=SimpleNamespace(table=lambda: {"day": [0.1]}))
+        self.plasma = SimpleNamespace(troughs=SimpleNamespace(table=dict))
 
     sites = property(lambda self: {"primary": self})
     events_held = property(lambda self: len(self.events))
