@@ -132,7 +132,8 @@ def _run_missing(runs: Sequence[Run], jobs: int) -> dict[Run, str]:
         say(f"{len(runs) - len(missing)} of {len(runs)} runs are there already")
     _make_folder(runs[0].folder.parent)
     faults: dict[Run, str] = {}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell lets its background commands ignore it, and they inherit that
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with _Progress(len(missing)) as progress:
 
@@ -146,7 +147,8 @@ def _run_missing(runs: Sequence[Run], jobs: int) -> dict[Run, str]:
         complain("interrupted; finished runs are kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return faults
 
 
