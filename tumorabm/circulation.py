@@ -12,12 +12,11 @@ from tumorabm.biology import states as s
 from tumorabm.events import EventLog
 from tumorabm.philox import Stream, uniform_pairs
 from tumorabm.scenario import ScenarioError
+from tumorabm.scenario.site_schema import BLOOD
 
 if TYPE_CHECKING:
     from tumorabm.model import TumorModel
 
-BLOOD = "blood"
-"""What stands for the site of what happens in the circulation."""
 _MIN_PER_H = 60.0
 MICROMETASTASIS_CELLS = 10
 """Live descendants of one arrived cell from which they count as a micrometastasis, not as disseminated cells [A]."""

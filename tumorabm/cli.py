@@ -20,6 +20,7 @@ from tumorabm.console import (
     UserError,
     cannot_write,
     clear_messages,
+    clock_time,
     complain,
     console,
     load_to_run,
@@ -311,8 +312,7 @@ class _Progress:
         left = ""
         if self._step > 1:
             left_s = (time.perf_counter() - self._timed_from_s) * (self._n_steps - self._step) / (self._step - 1)
-            minutes, seconds = divmod(round(left_s), 60)
-            left = f", {minutes}:{seconds:02d} left"
+            left = f", {clock_time(left_s)} left"
         return f"{self._step * self._step_h:.1f} of {self._n_steps * self._step_h:g} h{left}; live: {cells}"
 
 

@@ -106,6 +106,12 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console().print(table)
 
 
+def clock_time(seconds: float) -> str:
+    """Return a length of time as minutes and seconds, "3:07"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
 def shown(path: Path) -> str:
     """Return a path as short as it can be from here."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -59,7 +59,7 @@ from tumorabm.observables import EVERY_ROW, cell_columns, observe
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs, uniform_pairs
 from tumorabm.scenario import Scenario
-from tumorabm.scenario.site_schema import PRIMARY
+from tumorabm.scenario.site_schema import BLOOD, PRIMARY
 from tumorabm.sums import sum_in_any_order
 from tumorabm.surroundings import Surroundings
 from tumorabm.threads import Threads
@@ -588,7 +588,7 @@ class TumorModel(ColumnModel):
         """Return the nitrogen accounts of all sites by name, of the cells in the blood, and of plasma, in numbers."""
         report: dict[str, object] = {name: site.ledger.report() for name, site in self.sites.items()}
         if self.circulation:
-            report["blood"] = self.circulation.nitrogen_report()
+            report[BLOOD] = self.circulation.nitrogen_report()
         from_vessels = sum(site.ledger.flows["vessels"] for site in self.sites.values())
         return {**report, "plasma": self.plasma.nitrogen_report(from_vessels)}
 

@@ -35,9 +35,7 @@ from tumorabm.biology.inhibitors import INHIBITORS
 from tumorabm.biology.parameters import PERTURBATIONS
 from tumorabm.scenario import Scenario, ScenarioError
 from tumorabm.scenario.messages import unknown_name
-
-ENZYME = "asparaginase"
-DRUGS = (ENZYME, *INHIBITORS)
+from tumorabm.scenario.pharmacology_schema import DRUGS, ENZYME
 
 SETTLING_H = 24.0
 WELL_UL = 100.0

@@ -97,7 +97,8 @@ def draw_clones(folder: Path, cell_type: str | None = None) -> Path:
         _draw_shares(axes[0], clones, colours)
         _draw_counts(axes[1], clones, colours)
         _draw_basal(axes[2], clones)
-        _mark_doses(axes, [given.day for given in calendar if given.day <= clones.days[-1]])
+        doses_d = [given.day for given in calendar if given.day <= clones.days[-1]]
+        style.mark_doses(axes, doses_d, axes[1])
         axes[2].set(xlabel="time, days", xlim=(0.0, max(clones.days[-1], 1e-3)))
         figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}: clones of {cell_type}")
         return style.save(figure, folder / "clones.png")
@@ -196,20 +197,3 @@ def _draw_basal(ax: Axes, clones: _Clones) -> None:
     ax.plot(clones.days, median, color=style.SINGLE_COLOUR, label="median")
     ax.set(title="basal ASNS, as inherited", ylabel="relative to\na solid tumour", yscale="log")
     ax.legend(loc="lower right")
-
-
-def _mark_doses(axes: np.ndarray, days: list[float]) -> None:
-    for ax in axes:
-        for day in days:
-            ax.axvline(day, color=style.DOSE_COLOUR, linestyle=":", linewidth=1.2)
-    if days:
-        axes[1].annotate(
-            "dose",
-            (days[0], 1.0),
-            (3, -2),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            va="top",
-            fontsize=8,
-            color=style.DOSE_COLOUR,
-        )

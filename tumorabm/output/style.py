@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -56,6 +57,24 @@ def colours(names: Iterable[str]) -> dict[str, str]:
         **{name: free[i % len(free)] for i, name in enumerate(others)},
         **{n: _FIXED[n] for n in names if n in _FIXED},
     }
+
+
+def mark_doses(axes: Iterable[Axes], times: Sequence[float], labelled: Axes) -> None:
+    """Draw a dotted line at each dose on all axes, and name the first on one of them."""
+    for ax in axes:
+        for time in times:
+            ax.axvline(time, color=DOSE_COLOUR, linestyle=":", linewidth=1.2)
+    if times:
+        labelled.annotate(
+            "dose",
+            (times[0], 1.0),
+            (3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color=DOSE_COLOUR,
+        )
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -105,19 +105,7 @@ def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -
     for ax in axes:
         ax.set_visible(bool(ax.lines))
         ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1e-3)))
-        for dose in doses:
-            ax.axvline(dose, color=style.DOSE_COLOUR, linestyle=":", linewidth=1.2)
-    if doses:
-        activity.annotate(
-            "dose",
-            (doses[0], 1.0),
-            (3, -2),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            va="top",
-            fontsize=8,
-            color=style.DOSE_COLOUR,
-        )
+    style.mark_doses(axes, doses, activity)
 
 
 def _draw_log(ax: Axes, times: np.ndarray, values: pd.Series, smallest: float) -> None:

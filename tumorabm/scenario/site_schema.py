@@ -13,7 +13,10 @@ PRIMARY = "primary"
 """Name of the site that the scenario's own sections describe."""
 
 
-RESERVED_SITES = (PRIMARY, "blood", "plasma", "time_h")
+BLOOD = "blood"
+"""What stands for the site of what happens in the circulation."""
+
+RESERVED_SITES = (PRIMARY, BLOOD, "plasma", "time_h")
 """What no other site may be called: these stand in the results for other things."""
 
 

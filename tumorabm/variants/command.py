@@ -16,6 +16,7 @@ from tumorabm.console import (
     INTERRUPTED,
     UserError,
     clear_messages,
+    clock_time,
     complain,
     load_to_run,
     print_table,
@@ -188,8 +189,7 @@ class _Progress:
         """Show one run more, and what went wrong in it."""
         self._done += 1
         left_s = (time.perf_counter() - self._began_s) * (self._total - self._done) / self._done
-        minutes, seconds = divmod(round(left_s), 60)
-        text = f"{self._done} of {self._total} runs, {minutes}:{seconds:02d} left"
+        text = f"{self._done} of {self._total} runs, {clock_time(left_s)} left"
         if self._bar:
             self._bar.update(self._task, completed=self._done, description=text)
         if fault is not None:
