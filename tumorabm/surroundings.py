@@ -32,8 +32,9 @@ class Surroundings:
     crowding
         float64 (n,), see `tumorabm.mechanics.crowding`; 0 in a well-mixed site.
     capacities_amol_per_min
-        float32 (n, 7), greatest uptake of each cell, columns as `tumorabm.biology.states.UPTAKES`; (0, 7) where no cell
-        has a metabolism. Fields and cells work with the same numbers, so that what they exchange is exactly the same.
+        float32 (n, 7), greatest uptake of each cell, columns as `tumorabm.biology.states.UPTAKES`, each contiguous;
+        (0, 7) where no cell has a metabolism. Fields and cells work with the same numbers, so that what they exchange
+        is exactly the same.
 
     Raises
     ------
@@ -55,7 +56,7 @@ class Surroundings:
         else:
             self.crowding = crowding(positions, data["radius_um"], data["uid"], model.box_um, model.grid.ndim)
         metabolic = model.scenario.metabolic
-        self.capacities_amol_per_min = np.empty((n if metabolic else 0, len(s.UPTAKES)), np.float32)
+        self.capacities_amol_per_min = np.empty((n if metabolic else 0, len(s.UPTAKES)), np.float32, order="F")
         if metabolic:
             model.threads.over_rows(
                 uptake_capacities, n, model.parameters, data["cell_type"], data["phase"], self.voxel,
@@ -80,10 +81,12 @@ class Surroundings:
         per_type
             Prescribed uptake by cell type at relative volume 1, amol/min.
         """
+        metabolic = len(self.capacities_amol_per_min) and substrate in s.UPTAKES
+        of_cells = self.capacities_amol_per_min[:, s.UPTAKES.index(substrate)] if metabolic else None
+        if of_cells is None or per_type.any():  # else spare a copy of the column
+            prescribed = self.prescribed(per_type)
+            of_cells = prescribed if of_cells is None else prescribed + of_cells
         total = np.empty(self._model.grid.n_voxels)
-        of_cells = self.prescribed(per_type) if per_type.any() else np.zeros(len(self.voxel))
-        if len(self.capacities_amol_per_min) and substrate in s.UPTAKES:
-            of_cells += self.capacities_amol_per_min[:, s.UPTAKES.index(substrate)]
         sum_by_voxel(self.order, of_cells, total)
         return total
 

@@ -79,7 +79,7 @@ def sum_by_voxel(order: VoxelOrder, values: np.ndarray, out: np.ndarray) -> None
     order
         Of the cells.
     values
-        float64 (n,), one value a cell.
+        float64 or float32 (n,), one value a cell; the sums are float64.
     out
         C-contiguous float64 of n_voxels values in any shape, overwritten; 0 where there is no cell.
 
@@ -88,7 +88,7 @@ def sum_by_voxel(order: VoxelOrder, values: np.ndarray, out: np.ndarray) -> None
     ValueError
         If lengths differ or ``out`` is not C-contiguous.
     """
-    values = as_column("values", values, order.row.size, np.float64)
+    values = as_column("values", values, order.row.size, np.float32 if values.dtype == np.float32 else np.float64)
     if out.size != order.start.size - 1 or not out.flags.c_contiguous:
         raise ValueError(f"out has {out.size} values; expected {order.start.size - 1}, C-contiguous")
     _sum_by_voxel(order.start, order.row, values, out.reshape(-1))
