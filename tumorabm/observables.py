@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from tumorabm.biology import states as s
@@ -152,8 +153,16 @@ def relative_asns(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
 
 
 def oxygen_at_cells_mmHg(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:
-    """Oxygen at each cell, shape (rows,), mmHg."""
-    return model.fields["oxygen"].concentration_mM.ravel()[_voxels(model, rows)] * MMHG_PER_MM
+    """Oxygen at the middle of each cell, shape (rows,), mmHg: linear between the middles of voxels.
+
+    With the means of voxels, counts of cells below a limit would depend on the voxel edge (of those below 8 mmHg in the
+    leukaemia scenario by some 5 % between 20 and 10 µm). In wells it is the well's.
+    """
+    field = model.fields["oxygen"].concentration_mM
+    if model.well_mixed:
+        return field.ravel()[_voxels(model, rows)] * MMHG_PER_MM
+    middles = model.population.block("position_um")[rows].T[::-1] / model.grid.voxel_um - 0.5
+    return map_coordinates(field, middles, order=1, mode="nearest") * MMHG_PER_MM
 
 
 def vessel_distance_um(model: TumorModel, rows: slice = EVERY_ROW) -> np.ndarray:

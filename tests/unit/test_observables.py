@@ -58,10 +58,18 @@ def observed() -> tuple[TumorModel, dict[str, float]]:
 
 
 def oxygen_mmHg(model: TumorModel, row: int) -> float:
+    """Oxygen at the middle of a cell, from the four voxels around it by their nearness."""
     data, edge = model.population.data, model.grid.voxel_um
-    _, ny, nx = model.grid.shape
-    i, j = min(int(data["x_um"][row] / edge), nx - 1), min(int(data["y_um"][row] / edge), ny - 1)
-    return model.fields["oxygen"].concentration_mM[0, j, i] * MMHG_PER_MM
+    field = model.fields["oxygen"].concentration_mM[0]
+    total = 0.0
+    for j in range(field.shape[0]):
+        for i in range(field.shape[1]):
+            aside_x, aside_y = (
+                abs(np.clip(data[axis][row] / edge - 0.5, 0.0, n - 1.0) - place)
+                for axis, n, place in (("x_um", field.shape[1], i), ("y_um", field.shape[0], j))
+            )
+            total += max(0.0, 1.0 - aside_x) * max(0.0, 1.0 - aside_y) * field[j, i]
+    return total * MMHG_PER_MM
 
 
 def asns(model: TumorModel, row: int) -> float:
@@ -101,6 +109,20 @@ def test_hypoxic_fraction_counts_live_cells_below_8_mmHg(observed: tuple[TumorMo
     everyone = sum(oxygen_mmHg(model, cell) < 8.0 for cell in range(model.population.size))
     assert hypoxic / len(live) != everyone / model.population.size
     assert row["hypoxic_fraction"] == pytest.approx(hypoxic / len(live), rel=1e-12)
+
+
+def test_in_wells_a_cell_has_the_oxygen_of_its_own_well() -> None:
+    content = {
+        "hours": 1.0,
+        "domain": {"mode": "well_mixed", "volume_uL": 1.0, "wells": 2},
+        "cells": {"solid": {"type": "solid_tumour", "count": 4, "wells": [0, 1]}},
+    }
+    model = TumorModel(scenario_from_dict(content), threads=1)
+    model.fields["oxygen"].concentration_mM.ravel()[:] = [0.1, 0.01]
+    wells = model.grid.voxel_index(model.population.block("position_um"))
+    expected = np.array([0.1, 0.01])[wells] * MMHG_PER_MM
+    assert set(wells) == {0, 1}
+    np.testing.assert_allclose(model.cell_columns()["oxygen_mmHg"], expected, rtol=1e-15)
 
 
 @pytest.mark.parametrize(("pressure_mmHg", "fraction"), [(7.9, 1.0), (8.1, 0.0)])
