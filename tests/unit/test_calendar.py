@@ -225,9 +225,9 @@ def test_what_begins_after_the_run_or_reaches_nobody_is_refused() -> None:
     )
 
 
-def test_two_diets_or_antibodies_of_one_day_are_refused() -> None:
-    diet = {"day": 1.0, "asparagine_factor": 0.3}
-    assert "diet.1.day" in refusal(pharmacology={"diet": [diet, diet]})
+def test_two_diets_or_antibodies_that_begin_in_one_step_are_refused() -> None:
+    diet, minutes_later = ({"day": day, "asparagine_factor": 0.3} for day in (1.0, 1.001))
+    assert "diet.1.day" in refusal(pharmacology={"diet": [diet, minutes_later]})
     assert "antibodies.1.day" in refusal(PEG, pharmacology={"antibodies": [{"day": 1.0}, {"day": 1.0}]})
 
 

@@ -166,7 +166,7 @@ class Pharmacology(Section):
     plasma: Plasma = Field(Plasma(), description="turnover of asparagine, glutamine and ammonia in plasma")
 
     @model_validator(mode="after")
-    def _nothing_twice(self) -> Pharmacology:
+    def _no_dose_twice(self) -> Pharmacology:
         refuse(self._twice())
         return self
 
@@ -191,8 +191,3 @@ class Pharmacology(Section):
                     f"expected another day than {given.day:g}, on which doses.{other} gives {given.dose.product} too",
                 )
             last[given.dose.product, given.dose.by_muscle] = given
-        for key, what in (("antibodies", lambda section: (section.against, section.day)), ("diet", lambda d: d.day)):
-            seen = [what(section) for section in getattr(self, key)]
-            for index, this in enumerate(seen):
-                if this in seen[:index]:
-                    yield Problem((key, index, "day"), "expected another day: the one before begins then too")

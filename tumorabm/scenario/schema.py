@@ -635,13 +635,13 @@ def _misfit_doses(pharmacology: Pharmacology, valid: dict[str, object]) -> Itera
             yield Problem((key,), f"no vessels carry the doses; expected a section [vessels], or {key} = []")
     if pharmacology.diet and cells and not any(group.metabolic for group in cells.values()):
         yield Problem(("diet",), "expected none, because no group of cells has a metabolism")
-    yield from _doses_after_the_end(pharmacology, valid.get("hours"), valid.get("time"))
+    if "hours" in valid and "time" in valid:
+        yield from _misfit_days(pharmacology, valid["hours"], valid["time"])
     yield from _doses_without_target(pharmacology.doses, valid)
 
 
-def _doses_after_the_end(pharmacology: Pharmacology, hours: float | None, time: TimeStep | None) -> Iterator[Problem]:
-    if hours is None or time is None:
-        return
+def _misfit_days(pharmacology: Pharmacology, hours: float, time: TimeStep) -> Iterator[Problem]:
+    """Doses, antibodies and diets after the end of the run, and of the latter two such as begin in one step."""
     step_h = time.step_min / _MINUTES_PER_HOUR
     for index, dose in enumerate(pharmacology.doses):
         within = [day for day in dose.days if round(day * _HOURS_PER_DAY / step_h) < round(hours / step_h)]
@@ -652,10 +652,15 @@ def _doses_after_the_end(pharmacology: Pharmacology, hours: float | None, time: 
             expected = f"expected at most {len(within)}, because the run ends on day {last}"
             yield Problem(("doses", index, "times"), expected)
     for key in ("antibodies", "diet"):
+        begun: dict[tuple[int, str], int] = {}
         for index, section in enumerate(getattr(pharmacology, key)):
-            if round(section.day * _HOURS_PER_DAY / step_h) >= round(hours / step_h):
+            tick = round(section.day * _HOURS_PER_DAY / step_h)
+            if tick >= round(hours / step_h):
                 expected = f"expected a day before the run ends, 0 to {hours / _HOURS_PER_DAY:g} ({hours:g} h)"
                 yield Problem((key, index, "day"), expected)
+            before = begun.setdefault((tick, getattr(section, "against", "")), index)
+            if before != index:
+                yield Problem((key, index, "day"), f"expected another day: {key}.{before} begins in the same step")
 
 
 def _doses_without_target(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator[Problem]:
