@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tumorabm.output.run_folder import RunFolder
 
 _PLAIN_LINES = 10
+_PICTURES = ("summary", "clones", "profiles", "sites")
 
 app = typer.Typer(
     help="Agent-based simulation of asparagine metabolism in the tumour microenvironment.",
@@ -134,7 +135,7 @@ def run(
 def plot(
     run_folder: Annotated[str, typer.Argument(metavar="RUN_DIR", help="Run folder.")],
     what: Annotated[
-        str, typer.Option(metavar="PICTURE", help="Picture to draw into it: summary, or clones of one type of cells.")
+        str, typer.Option(metavar="PICTURE", help=f"Picture to draw into it: {', '.join(_PICTURES)}.")
     ] = "summary",
     cell_type: Annotated[
         str | None,
@@ -406,9 +407,6 @@ def _kept(folder: RunFolder) -> str:
     return f"; what was recorded so far is in {shown(folder.published)}{last_table(folder)}"
 
 
-_PICTURES = ("summary", "clones", "profiles")
-
-
 def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
     """Draw one of the pictures; what cannot be read or written is refused."""
     from tomllib import TOMLDecodeError
@@ -418,6 +416,7 @@ def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
     from tumorabm.output.clone_plot import draw_clones
     from tumorabm.output.profiles import draw_profiles
     from tumorabm.output.run_folder import reason, require_run
+    from tumorabm.output.site_plot import draw_sites
     from tumorabm.output.summary_plot import draw_summary
 
     try:
@@ -425,6 +424,8 @@ def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
             return draw_clones(folder, cell_type)
         if what == "profiles":
             return draw_profiles(folder)
+        if what == "sites":
+            return draw_sites(folder)
         require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
         return draw_summary(folder)
     except (ArrowException, TOMLDecodeError) as error:

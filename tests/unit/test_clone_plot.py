@@ -40,6 +40,7 @@ def table_of_cells(hours: float, cells: int, generator: np.random.Generator) -> 
     basal = 0.03 * np.exp(generator.standard_normal(cells))
     return {
         "time_h": np.full(cells, hours),
+        "site": np.where(generator.random(cells) < 0.8, "primary", "lung"),
         "founder_uid": founders,
         "type": TYPES[generator.integers(0, 2, cells)],
         "phase": PHASES[generator.integers(0, 6, cells)],
@@ -65,7 +66,9 @@ def folder(tmp_path: Path) -> Path:
 
 def live_blasts(folder: Path) -> pd.DataFrame:
     cells = pd.read_parquet(folder / "cells.parquet")
-    return cells[(cells["type"] == "blast") & ~cells["phase"].isin(["apoptotic", "necrotic"])]
+    return cells[
+        (cells["site"] == "primary") & (cells["type"] == "blast") & ~cells["phase"].isin(["apoptotic", "necrotic"])
+    ]
 
 
 def test_clones_are_counted_as_in_the_whole_table(folder: Path) -> None:
@@ -115,7 +118,8 @@ def test_by_default_the_first_cells_of_the_scenario_are_drawn(folder: Path) -> N
 def test_a_single_clone_is_drawn_without_others(folder: Path) -> None:
     columns = table_of_cells(0.0, 20, np.random.default_rng(2))
     stream = ParquetStream(folder / "cells.parquet")
-    stream.append({**columns, "founder_uid": np.ones(20, np.int64), "asns_relative": np.ones(20)})
+    alike = {"site": np.full(20, "primary"), "founder_uid": np.ones(20, np.int64), "asns_relative": np.ones(20)}
+    stream.append({**columns, **alike})
     stream.close()
     assert _read_clones(folder / "cells.parquet", "blast").n_others == 0
     assert draw_clones(folder).stat().st_size > 10_000
@@ -147,6 +151,7 @@ def with_other_cells(folder: Path, **columns: np.ndarray | None) -> None:
         (lambda f: (f / "scenario.toml").write_text("= 3"), [], ["a file is damaged"]),
         (lambda f: (f / "scenario.toml").write_text('name = "bare"'), [], ["the run has no cells"]),
         (lambda f: with_other_cells(f, founder_uid=None), [], ["no column founder_uid", "a run of this version"]),
+        (lambda f: with_other_cells(f, site=None), [], ["no column site", "a run of this version"]),
         (lambda f: with_other_cells(f, asns_relative=np.full(20, np.nan)), [], ["have no ASNS"]),
         (lambda f: (f / "clones.png").mkdir(), [], ["the picture cannot be drawn"]),
     ],

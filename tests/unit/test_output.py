@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 
 from tumorabm.output import recorder as recorder_module
 from tumorabm.output import run_folder as run_folder_module
+from tumorabm.output.map_plot import _draw_cells, _LastCells
 from tumorabm.output.recorder import ParquetStream, record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
 from tumorabm.output.style import colours
-from tumorabm.output.summary_plot import _draw_cells, _LastCells
 from tumorabm.output.zarr_store import FieldStore, read_chunk
 from tumorabm.scenario import scenario_from_dict
 
@@ -241,7 +241,7 @@ def test_many_cells_are_written_in_parts_and_read_as_one_table(monkeypatch):
         rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     assert rows == [9, 10, 10, 9, 10, 10, 10, 10, 9, 10, 10, 10, 10, 10, 10, 9]
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
-    parts = _LastCells(path)
+    parts = _LastCells(path, "primary")
     drawn, counts = parts.read(1, None)
     assert parts.count == len(drawn) == sum(counts.values()) == 69
     last = whole[whole["time_h"] == 6]
@@ -253,7 +253,7 @@ def test_many_cells_are_written_in_parts_and_read_as_one_table(monkeypatch):
 
 
 def test_of_very_many_cells_some_are_drawn_and_all_are_counted():
-    parts = _LastCells(run() / "cells.parquet")
+    parts = _LastCells(run() / "cells.parquet", "primary")
     ax = Figure().subplots()
     _draw_cells(ax, *parts.read(4, None))
     drawn = [len(item.get_offsets()) for item in ax.collections if isinstance(item, EllipseCollection)]
@@ -263,7 +263,7 @@ def test_of_very_many_cells_some_are_drawn_and_all_are_counted():
 
 
 def test_the_picture_of_a_volume_shows_the_cells_that_a_plane_cuts():
-    parts = _LastCells(run() / "cells.parquet")
+    parts = _LastCells(run() / "cells.parquet", "primary")
     cells = pd.read_parquet(run() / "cells.parquet").query("time_h == 6")
     z_um = float(cells["z_um"].iloc[0] + cells["radius_um"].iloc[0] / 2)
     cut = (cells["z_um"] - z_um).abs() < cells["radius_um"]

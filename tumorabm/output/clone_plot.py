@@ -18,14 +18,16 @@ from matplotlib.figure import Figure
 
 from tumorabm.biology.states import APOPTOTIC, PHASES
 from tumorabm.output import style
-from tumorabm.output.run_folder import OutputError, require_run
+from tumorabm.output.run_folder import OutputError, require_columns, require_run
 from tumorabm.scenario.messages import unknown_name
 from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.scenario.site_schema import PRIMARY
 
 MOST_CLONES = 12
 """More bands than these, each with an edge of its own, would be too thin to tell apart."""
 
 _COLUMNS = ("founder_uid", "asns_relative", "asns_basal")
+_SELECTED_BY = ("site", "type", "phase")
 _PERCENTS = (10, 50, 90)
 _MAP = ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.0, 0.8, 256)))
 """Without its yellow end, which is too light for lines on white."""
@@ -36,7 +38,7 @@ _HEIGHTS = (2.2, 1.2, 1.0)
 
 @dataclass(frozen=True)
 class _Clones:
-    """The clones of one cell type over the snapshots of a run; only live cells count.
+    """The clones of one cell type at the primary site over the snapshots of a run; only live cells count.
 
     Attributes
     ----------
@@ -65,8 +67,8 @@ class _Clones:
 def draw_clones(folder: Path, cell_type: str | None = None) -> Path:
     """Draw ``clones.png`` into a run folder from its cells and scenario.
 
-    Three panels over time: the clones' shares of the live cells of one type, stacked (the `MOST_CLONES` with the
-    greatest mean share each by itself, coloured by its mean ASNS); their counts; the spread of basal ASNS.
+    Three panels over time: the clones' shares of the primary site's live cells of one type, stacked (the `MOST_CLONES`
+    with the greatest mean share each by itself, coloured by its mean ASNS); their counts; the spread of basal ASNS.
 
     Parameters
     ----------
@@ -88,6 +90,7 @@ def draw_clones(folder: Path, cell_type: str | None = None) -> Path:
     require_run(folder, "scenario.toml", "cells.parquet")
     scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
     cell_type = _type_to_draw(folder, list(scenario.get("cells", {})), cell_type)
+    require_columns(folder / "cells.parquet", *_SELECTED_BY, *_COLUMNS)
     clones = _read_clones(folder / "cells.parquet", cell_type)
     calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
     with matplotlib.rc_context(style.SETTINGS):
@@ -151,15 +154,12 @@ def _snapshots(path: Path, cell_type: str) -> Iterator[tuple[float, pd.DataFrame
 def _parts(path: Path, cell_type: str) -> Iterator[tuple[float, pd.DataFrame]]:
     """Yield the row groups as `_snapshots` does: a whole snapshot with all its columns could need more than the run."""
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        for name in _COLUMNS:
-            if name not in file.schema_arrow.names:
-                raise OutputError(f"{path}: no column {name}, expected a run of this version")
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=["time_h", "type", "phase", *_COLUMNS], use_threads=False)
+            table = file.read_row_group(group, columns=["time_h", *_SELECTED_BY, *_COLUMNS], use_threads=False)
             if table.num_rows == 0:  # nobody is left
                 continue
             cells = table.to_pandas(self_destruct=True)
-            drawn = (cells["type"] == cell_type) & ~cells["phase"].isin(PHASES[APOPTOTIC:])
+            drawn = (cells["type"] == cell_type) & (cells["site"] == PRIMARY) & ~cells["phase"].isin(PHASES[APOPTOTIC:])
             yield float(cells["time_h"].iloc[0]), cells.loc[drawn, list(_COLUMNS)]
 
 

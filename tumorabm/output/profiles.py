@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from tumorabm.biology.states import APOPTOTIC, NECROTIC, PHASES
 from tumorabm.observables import HYPOXIC_MMHG
 from tumorabm.output import style
-from tumorabm.output.run_folder import OutputError, require_run
+from tumorabm.output.run_folder import OutputError, require_columns, require_run
 from tumorabm.scenario.site_schema import PRIMARY
 
 BIN_UM = 20.0
@@ -82,6 +82,7 @@ def draw_profiles(folder: Path) -> Path:
         There is no such run, or it has no cells near vessels.
     """
     require_run(folder, "scenario.toml", "cells.parquet")
+    require_columns(folder / "cells.parquet", "site", *_READ)
     scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
     profiles = vessel_profiles(folder)
     if profiles.empty:

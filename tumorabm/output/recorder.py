@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from tumorabm.kernels import compile_seconds
 from tumorabm.output import provenance
-from tumorabm.output.run_folder import OutputError, RunFolder, reason, require_space
+from tumorabm.output.run_folder import OutputError, RunFolder, fields_name, reason, require_space
 from tumorabm.output.zarr_store import FieldStore
 
 _EVENTS_HELD = 100_000
@@ -152,7 +152,7 @@ class Recorder:
         attempt("events.parquet", self._events.close)
         attempt("timeseries.parquet", self._write_timeseries)
         for name, site in self._model.sites.items():
-            attempt(self._fields_name(site), partial(self._close_fields, name, site))
+            attempt(fields_name(name), partial(self._close_fields, name, site))
         attempt("ledger.json", lambda: self._folder.write_json("ledger.json", self._ledger))
         attempt("troughs.csv", self._write_troughs)
         attempt("scenario.toml", lambda: self._folder.write_text("scenario.toml", self._scenario.to_toml()))
@@ -200,13 +200,10 @@ class Recorder:
         if columns := self._model.plasma.troughs.table():
             pacsv.write_csv(pa.table(columns), self._folder.path / "troughs.csv")
 
-    def _fields_name(self, site) -> str:
-        return "fields.zarr" if site is self._model else f"fields_{site.site_name}.zarr"
-
     def _field_store(self, site) -> FieldStore:
         units = {name: "IU/mL" if name == "asparaginase" else "mM" for name in site.fields}
         shape = next(iter(site.fields.values())).concentration_mM.shape
-        return FieldStore(self._folder.path / self._fields_name(site), shape, site.grid.voxel_um, units)
+        return FieldStore(self._folder.path / fields_name(site.site_name), shape, site.grid.voxel_um, units)
 
     def _close_fields(self, name: str, site) -> None:
         self._fields[name].close(np.asarray(site.vessel_positions_um, dtype=np.float64).reshape(-1, 3))

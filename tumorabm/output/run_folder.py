@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
+from tumorabm.scenario.site_schema import PRIMARY
+
 RESERVE_BYTES = 1_000_000
 """Room kept free while a run is recorded, so that its last small files can be written on a disk that fills up."""
 
@@ -48,6 +52,19 @@ def require_run(folder: Path, *names: str) -> None:
     for name in names:
         if not (folder / name).exists():
             raise OutputError(f"{folder}: {name} is missing, expected a run folder")
+
+
+def require_columns(path: Path, *names: str) -> None:
+    """Raise OutputError unless a Parquet table of a run has columns of these names."""
+    present = pq.read_schema(path).names
+    for name in names:
+        if name not in present:
+            raise OutputError(f"{path}: no column {name}, expected a run of this version")
+
+
+def fields_name(site: str) -> str:
+    """Return the name of the array of a site's fields in a run folder."""
+    return "fields.zarr" if site == PRIMARY else f"fields_{site}.zarr"
 
 
 def require_space(folder: Path, n_bytes: int) -> None:

@@ -28,6 +28,8 @@ DOSE_COLOUR = "#888888"
 FIELD_COLOURS = ("#FFFFFF", "#9A9A9A")
 """Lowest and highest concentration under the map's coloured cells."""
 
+_LONGEST_IN_HOURS = 72.0
+
 SIZE_INCHES = (18.0, 7.4)
 COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 3.1)
 """Four columns of curves, and the map."""
@@ -57,6 +59,11 @@ def colours(names: Iterable[str]) -> dict[str, str]:
         **{name: free[i % len(free)] for i, name in enumerate(others)},
         **{n: _FIXED[n] for n in names if n in _FIXED},
     }
+
+
+def time_unit(longest_h: float) -> tuple[str, float]:
+    """Return the unit in which to show times up to ``longest_h``, and how many hours one has."""
+    return ("days", 24.0) if longest_h > _LONGEST_IN_HOURS else ("hours", 1.0)
 
 
 def mark_doses(axes: Iterable[Axes], times: Sequence[float], labelled: Axes) -> None:

@@ -1,0 +1,96 @@
+"""The picture of a run with several sites, drawn from its folder alone: what left one and settled at the others."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tumorabm.output import style
+from tumorabm.output.map_plot import draw_map
+from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
+from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.scenario.site_schema import PRIMARY
+
+_SETTLED = {
+    "disseminated_cells": "live cells",
+    "dormant_cells": "single cells",
+    "micrometastases": "colonies of 10 or more",
+}
+_WIDTH_INCHES, _CURVES_INCHES, _MAP_INCHES = 6.4, 3.2, 6.0
+"""Width of a site, and heights of its two rows."""
+
+
+def draw_sites(folder: Path) -> Path:
+    """Draw ``sites.png`` into a run folder: over time, the primary tumour and what has settled; below, a map of each.
+
+    Parameters
+    ----------
+    folder
+        Run folder with scenario.toml, timeseries.parquet, cells.parquet and the fields of all sites.
+
+    Returns
+    -------
+    Path
+        The picture.
+
+    Raises
+    ------
+    OutputError
+        There is no such run, or it has one site only.
+    """
+    require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet")
+    require_columns(folder / "cells.parquet", "time_h", "site")
+    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    sites = [PRIMARY, *scenario.get("sites", {})]
+    if "circulation" not in scenario:
+        raise OutputError(f"{folder}: the run has no circulation, expected one with cells that travel between sites")
+    require_run(folder, *map(fields_name, sites))
+    series = pd.read_parquet(folder / "timeseries.parquet")
+    calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
+    with matplotlib.rc_context(style.SETTINGS):
+        size = (_WIDTH_INCHES * len(sites), _CURVES_INCHES + _MAP_INCHES)
+        figure = Figure(figsize=size, layout="constrained")
+        figure.get_layout_engine().set(**style.SPACING)
+        curves, maps = figure.subplots(2, len(sites), height_ratios=(_CURVES_INCHES, _MAP_INCHES))
+        groups = scenario["circulation"]["groups"]
+        unit, length_h = style.time_unit(series["time_h"].max())
+        for ax, map_ax, site in zip(curves, maps, sites, strict=True):
+            of_site = series[series["site"] == site]
+            if site == PRIMARY:
+                _draw_primary(ax, of_site, groups, length_h)
+            else:
+                _draw_settled(ax, of_site, length_h)
+            ax.set(title=site, xlabel=f"time, {unit}", xlim=(0.0, max(series["time_h"].max() / length_h, 1e-3)))
+            ax.set_ylim(bottom=0.0)
+            ax.legend(loc="upper left")
+            draw_map(map_ax, folder, site)
+        last_d = series["time_h"].max() / 24.0
+        style.mark_doses(curves, [given.day * 24.0 / length_h for given in calendar if given.day <= last_d], curves[-1])
+        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
+        return style.save(figure, folder / "sites.png")
+
+
+def _draw_primary(ax: Axes, series: pd.DataFrame, groups: list[str], length_h: float) -> None:
+    """Draw the live cells that can travel and, on a scale of their own, those in the blood."""
+    colours = style.colours(groups)
+    for name in groups:
+        ax.plot(series["time_h"] / length_h, series[f"live_{name}"], color=colours[name], label=f"{name}, live cells")
+    ax.set_ylabel("cells")
+    blood = ax.twinx()
+    blood.plot(series["time_h"] / length_h, series["circulating_cells"], color=style.SINGLE_COLOUR, linewidth=1.0)
+    ax.plot([], [], color=style.SINGLE_COLOUR, linewidth=1.0, label="in the blood (right scale)")
+    blood.set_ylabel("cells in the blood")
+    blood.set_ylim(bottom=0.0, top=max(4.0, 2.0 * series["circulating_cells"].max()))
+    blood.spines["right"].set_visible(True)
+
+
+def _draw_settled(ax: Axes, series: pd.DataFrame, length_h: float) -> None:
+    colours = style.colours(_SETTLED.values())
+    for name, label in _SETTLED.items():
+        ax.plot(series["time_h"] / length_h, series[name], color=colours[label], label=label)
+    ax.set_ylabel("cells, or colonies")
