@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import t
 
 from tests.oracles.krogh import reach_of_surface_um, reach_of_vessel_um
 from tumorabm.output.profiles import draw_profiles, vessel_profiles
 from tumorabm.threads import available_cores
+from tumorabm.variants.table import mean_of
 
 pytestmark = pytest.mark.slow
 
@@ -188,9 +188,8 @@ def basal_far_less_near(folder: Path, time_h: float, far_um: float) -> float:
 
 def interval_over_seeds(value_of: Callable[[int], float]) -> tuple[float, float]:
     """Return the 95 % interval of a mean over the seeds (Student's t)."""
-    values = np.array([value_of(seed) for seed in SEEDS])
-    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
+    _, low, high = mean_of(np.array([value_of(seed) for seed in SEEDS]))
+    return low, high
 
 
 def test_with_the_default_necrosis_anoxic_cells_die_before_they_raise_asns(runs: dict[str, Path]) -> None:
