@@ -5,7 +5,8 @@ from tumorabm.scenario.clock_schema import Clock
 from tumorabm.scenario.field_schema import FACES, FieldSettings
 from tumorabm.scenario.load import load_scenario, scenario_from_dict, variant_names
 from tumorabm.scenario.messages import ScenarioError
-from tumorabm.scenario.schema import Scenario, VesselCore, Vessels
+from tumorabm.scenario.schema import Scenario
+from tumorabm.scenario.space_schema import VesselCore, Vessels
 
 __all__ = [
     "FACES",

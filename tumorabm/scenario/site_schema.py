@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tumorabm.scenario.base import FromList, NotNegative, Positive, Section
 from tumorabm.scenario.cell_schema import CellName, Placement
+from tumorabm.scenario.space_schema import SpatialDomain, Vessels
 
 PRIMARY = "primary"
 """Name of the site that the scenario's own sections describe."""
@@ -25,6 +26,22 @@ class SiteCells(Section):
 
     count: int = Field(ge=0, le=100_000_000, description="number of cells at the start")
     placement: Placement = Field(Placement(), description="where they start")
+
+
+class Site(Section):
+    """A site beside the primary one: a space, fields, vessels and cells of its own, on the same plasma."""
+
+    domain: SpatialDomain = Field(description="its space")
+    fields: dict[str, dict[str, Any]] = Field(
+        {}, description="keys of fields that differ from the primary site; plasma is shared, open faces are not"
+    )
+    vessels: Vessels | None = Field(None, description="blood vessels, by which cells arrive")
+    cells: dict[CellName, SiteCells] = Field({}, description="cells of the scenario's groups that start here")
+
+    @field_validator("domain", mode="before")
+    @classmethod
+    def _domain_is_spatial(cls, domain: object) -> object:
+        return {"mode": "spatial"} | domain if isinstance(domain, dict) else domain
 
 
 class Circulation(Section):
