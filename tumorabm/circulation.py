@@ -11,7 +11,6 @@ from scipy.spatial import cKDTree
 from tumorabm.biology import states as s
 from tumorabm.events import EventLog
 from tumorabm.philox import Stream, uniform_pairs
-from tumorabm.scenario import ScenarioError
 from tumorabm.scenario.site_schema import BLOOD
 
 if TYPE_CHECKING:
@@ -49,9 +48,6 @@ class Circulation:
         self._sites = list(body.other_sites.values())
         shares = np.array([self._rules.homing.get(site.site_name, 0.0) for site in self._sites])
         shares = shares if self._rules.homing else np.ones(len(self._sites))
-        bare = [site.site_name for site in self._sites if len(site.vessel_positions_um) == 0]
-        if bare:
-            raise ScenarioError(f"sites.{bare[0]}.vessels: the core leaves none, expected one by which cells arrive")
         self._homing = np.cumsum(shares / shares.sum())
         self._vessels = cKDTree(body.vessel_positions_um)
         self.cells = {block.name: body.population.block(block.name)[:0].copy() for block in body.population.blocks}

@@ -28,6 +28,7 @@ from tumorabm.console import (
     require_threads,
     say,
     shown,
+    stopped_by_schedulers,
     words,
     writable,
 )
@@ -220,14 +221,12 @@ def bench(
 
         cases, counts = _bench_cases(sizes, quick), require_threads(threads or [1, 2])
         target = None if json_file is None else writable(Path(json_file), "--json")
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            results = run_suite(cases, counts, cold_start=not quick, tell=say)
+            with stopped_by_schedulers():
+                results = run_suite(cases, counts, cold_start=not quick, tell=say)
         except KeyboardInterrupt:
             complain("interrupted; nothing was written")
             raise typer.Exit(INTERRUPTED) from None
-        finally:
-            signal.signal(signal.SIGTERM, before)
         print_report(results, console())
         if target is not None:
             try:

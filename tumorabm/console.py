@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,16 @@ MAX_WIDTH = 160  # of tables that are not shown in a terminal
 
 class UserError(Exception):
     """Something that the user can mend; the text is the message."""
+
+
+@contextmanager
+def stopped_by_schedulers() -> Iterator[None]:
+    """Let SIGTERM, by which a scheduler ends a job, stop what runs as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

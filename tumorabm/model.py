@@ -58,7 +58,7 @@ from tumorabm.microenvironment import Microenvironment
 from tumorabm.observables import EVERY_ROW, cell_columns, observe
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs, uniform_pairs
-from tumorabm.scenario import Scenario
+from tumorabm.scenario import Scenario, ScenarioError
 from tumorabm.scenario.site_schema import BLOOD, PRIMARY
 from tumorabm.sums import sum_in_any_order
 from tumorabm.surroundings import Surroundings
@@ -123,6 +123,8 @@ class TumorModel(ColumnModel):
         The machine cannot hold the scenario.
     FloatingPointError
         The fields have no steady state to start from, or a value at the start is no finite number.
+    ScenarioError
+        The core leaves no vessel where one is needed.
 
     Attributes
     ----------
@@ -187,6 +189,7 @@ class TumorModel(ColumnModel):
             self.grid = Grid.from_size(domain.size_um, domain.voxel_um, domain.slab_um)
         self.box_um = np.array(self.grid.size_um)
         self.vessel_positions_um = vessel_positions(scenario.vessels, self.grid, self._generator(Stream.VESSELS))
+        self._require_vessels()
         self.environment = Microenvironment(scenario, self.grid, self.vessel_positions_um, self.threads)
         self.fields: dict[str, Field] = self.environment.fields
         self.layers = attach_layers(self, {name: field.concentration_mM for name, field in self.fields.items()})
@@ -762,6 +765,14 @@ class TumorModel(ColumnModel):
                 f"expected a place inside the box (µm: {sides})"
             )
         return inside
+
+    def _require_vessels(self) -> None:
+        """Refuse a core that leaves no vessel where drugs, diets or travelling cells need one."""
+        needs = self.scenario.pharmacology
+        used = needs.doses or needs.antibodies or needs.diet or self.scenario.circulation or self._site_number
+        if self.scenario.vessels and used and len(self.vessel_positions_um) == 0:
+            where = f"sites.{self.site_name}.vessels" if self._site_number else "vessels"
+            raise ScenarioError(f"{where}: the core leaves none, expected some for drugs, or cells on their way")
 
     def _require_sound(self) -> None:
         problem = first_fault(self)

@@ -1,6 +1,7 @@
 """Protocol 1: what mTORC1 shows on the blot after starvation and a stimulus, and the files of the command."""
 
 import json
+import signal
 import tomllib
 from pathlib import Path
 
@@ -185,3 +186,11 @@ def test_wrong_input_gets_one_message(own_folder: Path, arguments: list[str], ex
 def test_cells_that_die_before_lysis_are_named() -> None:
     with pytest.raises(ScenarioError, match="no cell of 'complete medium' lives at lysis"):
         western_blot(overrides=["fields.oxygen.plasma_mmHg=1e-6", "fields.oxygen.initial_mmHg=0"], **SMALL)
+
+
+def test_an_assay_that_a_scheduler_ends_leaves_nothing_behind(own_folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr("tumorabm.assays.blot.blot", lambda *args, **options: signal.raise_signal(signal.SIGTERM))
+    result = assay("--out", own_folder / "blot")
+    assert result.exit_code == 130
+    assert "interrupted; nothing was written" in result.stderr
+    assert list(own_folder.iterdir()) == []

@@ -151,8 +151,8 @@ def test_antibodies_shorten_the_half_life_from_their_day_on_and_spare_other_enzy
 
 
 def test_absorption_as_fast_as_elimination_has_its_limit() -> None:
-    """Antibodies can make elimination (half-life 132 h i.v., 139 h i.m.) exactly as fast as absorption (12 h)."""
-    factor = FORMULATIONS["pegaspargase"].half_life_im_h / 12.0
+    """Antibodies can make elimination (half-life 132 h) exactly as fast as absorption (12 h)."""
+    factor = FORMULATIONS["pegaspargase"].half_life_h / FORMULATIONS["pegaspargase"].absorption_half_life_h
     muscle = PEG | {"day": 0.0, "route": "im"}
     at, near = (
         run(plasma_of(muscle, antibodies=[{"day": 0.0, "clearance_factor": f}]), 48.0) for f in (factor, factor * 1.001)
@@ -197,7 +197,9 @@ def test_a_dose_that_cannot_be_given_is_refused(dose: dict, expected: str) -> No
 def test_overlapping_doses_of_one_product_are_refused_by_name() -> None:
     message = refusal(PEG | {"every": "7 d", "times": 3}, PEG | {"day": 16.0})
     assert "doses.1" in message
-    assert "expected another day than 16, on which doses.0 gives pegaspargase too" in message
+    assert "expected another step than that of day 16, in which doses.0 gives pegaspargase too" in message
+    assert "doses.1" in refusal(PEG | {"day": 1.0}, PEG | {"day": 1.001})
+    assert "doses.0" in refusal(PEG | {"day": 1.0, "every": "0.01 h", "times": 5})
 
 
 def test_a_drug_without_a_target_or_a_vessel_is_refused_by_name() -> None:

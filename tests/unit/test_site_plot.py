@@ -58,6 +58,13 @@ def test_the_command_draws_it_into_the_run_folder(run: Path) -> None:
     assert (run / "sites.png").stat().st_size > 10_000
 
 
+def test_a_site_that_no_cell_has_reached_is_drawn_empty(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Recorder, "_draw_summary", lambda self: None)
+    lung = content()["sites"]["lung"]
+    run = recorded(tmp_path, circulation={"groups": ["tumour"]}, sites={"lung": {**lung, "cells": {}}})
+    assert draw_sites(run).stat().st_size > 10_000
+
+
 def test_a_run_of_one_site_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(Recorder, "_draw_summary", lambda self: None)
     alone = recorded(tmp_path, circulation=None, sites={})

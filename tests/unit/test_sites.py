@@ -12,6 +12,7 @@ from tumorabm import TumorModel
 from tumorabm.biology.states import MITOSIS
 from tumorabm.scenario import Scenario, ScenarioError, scenario_from_dict
 
+DOSE = {"drug": "asparaginase", "formulation": "pegaspargase", "dose_iu_per_m2": 2500.0, "day": 0.5}
 HASTY = {"groups": ["tumour"], "detachment_per_h": 0.5, "intravasation_per_h": 5.0, "vessel_reach_um": 200.0}
 
 
@@ -195,10 +196,19 @@ def test_burden_counts_descents_of_those_that_arrived() -> None:
 
 def test_only_live_cells_of_the_named_groups_leave() -> None:
     model = travelled(12.0)
-    assert set(model.drain_events()["type"]) <= {"tumour", "stroma"}
+    events = pd.DataFrame(model.drain_events())
+    travels = events["event"].isin(["detachment", "intravasation", "extravasation"])
+    assert set(events.loc[travels, "type"]) == {"tumour"}
     lung = pd.DataFrame(model.other_sites["lung"].cell_columns())
     assert (lung["type"] == "stroma").sum() == 5
     assert (model.population.data["detached"][model.population.data["cell_type"] == 1] == 0).all()
+
+
+@pytest.mark.parametrize("changes", [{}, {"circulation": None, "sites": {}, "pharmacology": {"doses": [DOSE]}}])
+def test_a_core_that_leaves_no_vessel_is_refused_where_one_is_needed(changes: dict) -> None:
+    core = {"density_per_mm2": 400.0, "core": {"center_um": [100.0, 100.0], "radius_um": 200.0}}
+    with pytest.raises(ScenarioError, match="vessels: the core leaves none"):
+        TumorModel(scenario_from_dict({**content(), "vessels": core, **changes}))
 
 
 def test_a_detached_cell_does_not_adhere() -> None:

@@ -23,6 +23,7 @@ from tumorabm.console import (
     require_threads,
     say,
     shown,
+    stopped_by_schedulers,
     words,
 )
 
@@ -458,7 +459,8 @@ def _assay_folder(name: str, seed: int, out: str | None, force: bool) -> Iterato
 
     folder = RunFolder(name, seed, out=out, force=force)
     try:
-        yield folder
+        with stopped_by_schedulers():
+            yield folder
     except OutputError:  # of publishing: its message says where the files are
         raise
     except BaseException as error:

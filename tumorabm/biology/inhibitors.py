@@ -25,7 +25,7 @@ class Inhibitor:
     half_inhibition_uM
         Dose of half effect, µM; of an open level the dose that is level 1.
     half_life_h
-        Half-life in plasma, tag M throughout.
+        Half-life in plasma, tag M or A.
     tag, source
         Tag of the potency, and where both come from.
     """

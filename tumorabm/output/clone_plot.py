@@ -31,6 +31,8 @@ _SELECTED_BY = ("site", "type", "phase")
 _PERCENTS = (10, 50, 90)
 _MAP = ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.0, 0.8, 256)))
 """Without its yellow end, which is too light for lines on white."""
+_WIDE = 5.0
+"""Greatest over least basal ASNS above which its scale is logarithmic."""
 _OTHERS_COLOUR = "#D5D5D5"
 _SIZE_INCHES = (9.5, 9.5)
 _HEIGHTS = (2.2, 1.2, 1.0)
@@ -188,12 +190,13 @@ def _draw_counts(ax: Axes, clones: _Clones, colours: np.ndarray) -> None:
         ax.plot(clones.days, np.where(size > 0, size, np.nan), color=colour, linewidth=1.2)
     ax.plot(clones.days, np.where(clones.live > 0, clones.live, np.nan), color=style.SINGLE_COLOUR, label="all clones")
     ax.set(title="live cells", ylabel="cells", yscale="log", ylim=(0.8, 2.0 * clones.live.max()))
-    ax.legend(loc="lower right")
+    ax.legend(loc="best")
 
 
 def _draw_basal(ax: Axes, clones: _Clones) -> None:
     low, median, high = clones.basal.T
     ax.fill_between(clones.days, low, high, color=style.SINGLE_COLOUR, alpha=0.2, linewidth=0, label="10-90 % of cells")
     ax.plot(clones.days, median, color=style.SINGLE_COLOUR, label="median")
-    ax.set(title="basal ASNS, as inherited", ylabel="relative to\na solid tumour", yscale="log")
-    ax.legend(loc="lower right")
+    wide = np.nanmax(clones.basal) > _WIDE * np.nanmin(clones.basal)
+    ax.set(title="basal ASNS, as inherited", ylabel="relative to\na solid tumour", yscale="log" if wide else "linear")
+    ax.legend(loc="best")

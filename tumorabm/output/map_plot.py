@@ -157,7 +157,7 @@ class _LastCells:
 
         With ``z_um``, only the cells that a plane at this height cuts are read.
         """
-        drawn, counts = [], {"dead": 0}
+        drawn, counts = [pd.DataFrame(columns=["x_um", "y_um", "radius_um", "group"])], {"dead": 0}
         for part in self._parts(["type", "phase", "x_um", "y_um", "z_um", "radius_um"]):
             counts = dict.fromkeys(part["type"].cat.categories, 0) | counts
             part["group"] = np.where(part["phase"].isin(_DEAD_PHASES), "dead", part["type"].astype(str))

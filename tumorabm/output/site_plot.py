@@ -67,7 +67,7 @@ def draw_sites(folder: Path) -> Path:
                 _draw_settled(ax, of_site, length_h)
             ax.set(title=site, xlabel=f"time, {unit}", xlim=(0.0, max(series["time_h"].max() / length_h, 1e-3)))
             ax.set_ylim(bottom=0.0)
-            ax.legend(loc="upper left")
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(_SETTLED))
             draw_map(map_ax, folder, site)
         last_d = series["time_h"].max() / 24.0
         style.mark_doses(curves, [given.day * 24.0 / length_h for given in calendar if given.day <= last_d], curves[-1])

@@ -99,8 +99,8 @@ def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -
 
 
 def _draw_log(ax: Axes, times: np.ndarray, values: pd.Series, smallest: float) -> None:
-    """Draw on a logarithmic axis; values below ``smallest`` lie on the lower edge."""
-    ax.plot(times, values.clip(lower=smallest), color=style.SINGLE_COLOUR)
+    """Draw on a logarithmic axis; values below ``smallest`` lie on the lower edge, those of 0 are left out."""
+    ax.plot(times, values.where(values > 0.0).clip(lower=smallest), color=style.SINGLE_COLOUR)
     ax.set_ylim(smallest, max(2.0 * values.max(), 100.0 * smallest))
     ax.set_yscale("log")
 

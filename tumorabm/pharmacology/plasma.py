@@ -11,7 +11,7 @@ import numpy as np
 from tumorabm.biology.inhibitors import INHIBITORS
 from tumorabm.fields import Field, Grid
 from tumorabm.ledger import NITROGEN_ATOMS
-from tumorabm.pharmacology.formulations import ABSORPTION_HALF_LIFE_H, FORMULATIONS
+from tumorabm.pharmacology.formulations import FORMULATIONS
 from tumorabm.pharmacology.troughs import Troughs
 
 PLASMA_VOLUME_UM3_PER_M2 = 3e15 / 1.73
@@ -204,11 +204,9 @@ class Plasma:
         self._flows_amol[flow] += NITROGEN_ATOMS[name] * amount_amol
 
     def _eliminate(self, key: tuple[str, str], dt_min: float) -> None:
-        name, route = key
-        formulation = FORMULATIONS[name]
-        half_life_h = formulation.half_life_im_h if route == "im" else formulation.half_life_h
-        elimination = self._clearance_factor(formulation.origin) * math.log(2.0) / (60.0 * half_life_h)
-        absorption = math.log(2.0) / (60.0 * ABSORPTION_HALF_LIFE_H)
+        formulation = FORMULATIONS[key[0]]
+        elimination = self._clearance_factor(formulation.origin) * math.log(2.0) / (60.0 * formulation.half_life_h)
+        absorption = math.log(2.0) / (60.0 * formulation.absorption_half_life_h)
         kept, left = math.exp(-elimination * dt_min), math.exp(-absorption * dt_min)
         depot = self._depot_iu_per_mL[key]
         apart = (absorption - elimination) * dt_min

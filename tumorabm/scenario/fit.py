@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from tumorabm.biology.inhibitors import INHIBITORS
 from tumorabm.biology.parameters import PERTURBATIONS
-from tumorabm.scenario.cell_schema import CellGroup
+from tumorabm.scenario.cell_schema import CellGroup, Schedule
 from tumorabm.scenario.field_schema import BUILT_IN_FIELDS, REACTING_FIELDS, FieldTable
 from tumorabm.scenario.messages import Key, Problem, unknown_name
-from tumorabm.scenario.pharmacology_schema import Dose, Pharmacology
+from tumorabm.scenario.pharmacology_schema import Administration, Dose, Pharmacology
 from tumorabm.scenario.site_schema import RESERVED_SITES, Circulation, Site
 from tumorabm.scenario.space_schema import SpatialDomain, TimeStep, Vessels, WellMixedDomain
 
@@ -120,9 +120,9 @@ def misfit_sites(sites: dict[str, Site], valid: dict[str, object]) -> Iterator[P
         if not site.vessels:
             yield Problem((name, "vessels"), "expected a section: no vessel reaches this site")
         else:
-            yield from _below((name, "vessels"), misfit_vessels(site.vessels, site.domain))
+            yield from below((name, "vessels"), misfit_vessels(site.vessels, site.domain))
         if "fields" in valid:
-            yield from _below((name, "fields"), _misfit_site_fields(valid["fields"], site))
+            yield from below((name, "fields"), _misfit_site_fields(valid["fields"], site))
         for group, there in site.cells.items() if cells is not None else ():
             if group not in cells:
                 yield Problem((name, "cells", group), unknown_name("group of cells", group, cells))
@@ -130,7 +130,7 @@ def misfit_sites(sites: dict[str, Site], valid: dict[str, object]) -> Iterator[P
             placed = cells[group].model_copy(
                 update={"count": there.count, "positions_um": None, "placement": there.placement}
             )
-            yield from _below((name, "cells"), misfit_group(group, placed, site.domain))
+            yield from below((name, "cells"), misfit_group(group, placed, site.domain))
 
 
 def site_fields(primary: FieldTable, site: Site) -> dict[str, object]:
@@ -160,7 +160,8 @@ def _misfit_site_fields(primary: FieldTable, site: Site) -> Iterator[Problem]:
                 yield Problem(tuple(found["loc"]), f"expected another value: {found['msg']}")
 
 
-def _below(key: Key, problems: Iterator[Problem]) -> Iterator[Problem]:
+def below(key: Key, problems: Iterator[Problem]) -> Iterator[Problem]:
+    """Return problems of a section as those of what holds it under a key."""
     return (Problem((*key, *problem.key), problem.expected) for problem in problems)
 
 
@@ -206,23 +207,53 @@ def _misfit_days(pharmacology: Pharmacology, hours: float, time: TimeStep) -> It
     """Doses, antibodies and diets after the end of the run, and of the latter two such as begin in one step."""
     step_h = time.step_min / _MINUTES_PER_HOUR
     for index, dose in enumerate(pharmacology.doses):
-        within = [day for day in dose.days if round(day * _HOURS_PER_DAY / step_h) < round(hours / step_h)]
+        within = [day for day in dose.days if _step_of(day, step_h) < round(hours / step_h)]
         last = f"{hours / _HOURS_PER_DAY:g}"
         if not within:
             yield Problem(("doses", index, "day"), f"expected a day before the run ends, 0 to {last} ({hours:g} h)")
         elif len(within) < dose.times:
             expected = f"expected at most {len(within)}, because the run ends on day {last}"
             yield Problem(("doses", index, "times"), expected)
+    yield from _doses_in_one_step(pharmacology, step_h)
     for key in ("antibodies", "diet"):
         begun: dict[tuple[int, str], int] = {}
         for index, section in enumerate(getattr(pharmacology, key)):
-            tick = round(section.day * _HOURS_PER_DAY / step_h)
+            tick = _step_of(section.day, step_h)
             if tick >= round(hours / step_h):
                 expected = f"expected a day before the run ends, 0 to {hours / _HOURS_PER_DAY:g} ({hours:g} h)"
                 yield Problem((key, index, "day"), expected)
             before = begun.setdefault((tick, getattr(section, "against", "")), index)
             if before != index:
                 yield Problem((key, index, "day"), f"expected another day: {key}.{before} begins in the same step")
+
+
+def _doses_in_one_step(pharmacology: Pharmacology, step_h: float) -> Iterator[Problem]:
+    last: dict[tuple[str, bool], Administration] = {}
+    for given in pharmacology.calendar:
+        before = last.get((given.dose.product, given.dose.by_muscle))
+        if before is not None and _step_of(given.day, step_h) == _step_of(before.day, step_h):
+            entry, other = max(before.entry, given.entry), min(before.entry, given.entry)
+            expected = f"expected another step than that of day {before.day:g}, in which doses.{other} gives"
+            yield Problem(("doses", entry), f"{expected} {given.dose.product} too")
+            return
+        last[given.dose.product, given.dose.by_muscle] = given
+
+
+def _step_of(day: float, step_h: float) -> int:
+    return round(day * _HOURS_PER_DAY / step_h)
+
+
+def misfit_schedule(schedule: Schedule, hours: float, time: TimeStep) -> Iterator[Problem]:
+    """Perturbations that change after the end of the run, or twice in one step."""
+    step_h = time.step_min / _MINUTES_PER_HOUR
+    changed: dict[tuple[str, int], int] = {}
+    for index, change in enumerate(schedule):
+        tick = round(change.at_h / step_h)
+        if tick >= round(hours / step_h):
+            yield Problem((index, "at_h"), f"expected a time before the run ends, 0 to {hours:g} h")
+        before = changed.setdefault((change.perturbation, tick), index)
+        if before != index:
+            yield Problem((index, "at_h"), f"expected another time: entry {before} is of the same step")
 
 
 def _doses_without_target(doses: tuple[Dose, ...], valid: dict[str, object]) -> Iterator[Problem]:

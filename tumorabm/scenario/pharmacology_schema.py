@@ -20,7 +20,6 @@ DRUGS = (ENZYME, *INHIBITORS)
 _DAYS = {"d": 1.0, "h": 1.0 / 24.0}
 _INTERVAL = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([dh])\s*")
 _ONLY_OF_ENZYME = ("formulation", "dose_iu_per_m2", "dose_iu", "route")
-_SAME_TIME_D = 1e-9
 
 
 class Dose(Section):
@@ -165,11 +164,6 @@ class Pharmacology(Section):
     diet: Annotated[tuple[Diet, ...], FromList] = Field((), description="diets that begin in the course of the run")
     plasma: Plasma = Field(Plasma(), description="turnover of asparagine, glutamine and ammonia in plasma")
 
-    @model_validator(mode="after")
-    def _no_dose_twice(self) -> Pharmacology:
-        refuse(self._twice())
-        return self
-
     @property
     def calendar(self) -> tuple[Administration, ...]:
         """All administrations in the order of their days."""
@@ -179,15 +173,3 @@ class Pharmacology(Section):
             for number, day in enumerate(dose.days)
         )
         return tuple(sorted(every, key=lambda given: given.day))
-
-    def _twice(self) -> Iterator[Problem]:
-        last: dict[tuple[str, bool], Administration] = {}
-        for given in self.calendar:
-            before = last.get((given.dose.product, given.dose.by_muscle))
-            if before is not None and given.day - before.day < _SAME_TIME_D:
-                entry, other = max(before.entry, given.entry), min(before.entry, given.entry)
-                yield Problem(
-                    ("doses", entry),
-                    f"expected another day than {given.day:g}, on which doses.{other} gives {given.dose.product} too",
-                )
-            last[given.dose.product, given.dose.by_muscle] = given

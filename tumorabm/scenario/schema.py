@@ -19,11 +19,13 @@ from tumorabm.scenario.cell_schema import (
 )
 from tumorabm.scenario.field_schema import BUILT_IN_FIELDS, REACTING_FIELDS, FieldSettings, FieldTable
 from tumorabm.scenario.fit import (
+    below,
     misfit_circulation,
     misfit_doses,
     misfit_faces,
     misfit_group,
     misfit_rates,
+    misfit_schedule,
     misfit_sites,
     misfit_vessels,
     site_fields,
@@ -138,6 +140,10 @@ class Scenario(Section):
         refuse(problem for name, group in cells.items() for problem in misfit_group(name, group, domain))
         if fields is not None:
             refuse(problem for name, group in cells.items() for problem in misfit_rates(name, group, fields))
+        if "hours" in info.data and "time" in info.data:
+            for name, group in cells.items():
+                problems = misfit_schedule(group.perturbation_schedule, info.data["hours"], info.data["time"])
+                refuse(below((name, "perturbation_schedule"), problems))
         return cells
 
     @field_validator("sites")
@@ -160,7 +166,9 @@ class Scenario(Section):
 
     @field_validator("perturbation_schedule")
     @classmethod
-    def _scheduled_exist(cls, schedule: Schedule) -> Schedule:
+    def _scheduled_exist(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
+        if "hours" in info.data and "time" in info.data:
+            refuse(misfit_schedule(schedule, info.data["hours"], info.data["time"]))
         return check_schedule(schedule)
 
     @field_validator("mechanics")

@@ -50,7 +50,7 @@ class Circulation(Section):
     A live cell detaches with a hazard proportional to its EMT state, which follows its asparagine (Knott 2018 [V]). A
     detached cell adheres to none and enters a vessel that it touches. In the blood it dies with one half-life, or
     leaves it at a vessel of another site. All rates are assumptions [A], far above those in man, so that a tissue of
-    thousands of cells sends some out within weeks.
+    thousands of cells sends some out within days.
     """
 
     groups: Annotated[tuple[CellName, ...], FromList, Field(min_length=1)] = Field(
