@@ -66,7 +66,6 @@ def draw_sites(folder: Path) -> Path:
             else:
                 _draw_settled(ax, of_site, length_h)
             ax.set(title=site, xlabel=f"time, {unit}", xlim=(0.0, max(series["time_h"].max() / length_h, 1e-3)))
-            ax.set_ylim(bottom=0.0)
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(_SETTLED))
             draw_map(map_ax, folder, site)
         last_d = series["time_h"].max() / 24.0
@@ -81,6 +80,7 @@ def _draw_primary(ax: Axes, series: pd.DataFrame, groups: list[str], length_h: f
     for name in groups:
         ax.plot(series["time_h"] / length_h, series[f"live_{name}"], color=colours[name], label=f"{name}, live cells")
     ax.set_ylabel("cells")
+    ax.set_ylim(bottom=0.0)
     blood = ax.twinx()
     blood.plot(series["time_h"] / length_h, series["circulating_cells"], color=style.SINGLE_COLOUR, linewidth=1.0)
     ax.plot([], [], color=style.SINGLE_COLOUR, linewidth=1.0, label="in the blood (right scale)")
@@ -93,4 +93,4 @@ def _draw_settled(ax: Axes, series: pd.DataFrame, length_h: float) -> None:
     colours = style.colours(_SETTLED.values())
     for name, label in _SETTLED.items():
         ax.plot(series["time_h"] / length_h, series[name], color=colours[label], label=label)
-    ax.set_ylabel("cells, or colonies")
+    ax.set(ylabel="cells, or colonies", yscale="log", ylim=(0.8, 2.0 * max(series[list(_SETTLED)].max().max(), 1.0)))
