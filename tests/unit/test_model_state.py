@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import mesa
 import numpy as np
 import pytest
 from mesa.agent import AgentSet
@@ -14,7 +13,6 @@ from scipy.spatial import cKDTree
 
 from tumorabm import TumorModel, load_scenario
 from tumorabm.cells import Population
-from tumorabm.random_state import restored_generator
 from tumorabm.scenario import Scenario, scenario_from_dict
 from tumorabm.threads import Threads
 
