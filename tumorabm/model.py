@@ -57,6 +57,7 @@ from tumorabm.mechanics import (
 from tumorabm.memory import require_memory
 from tumorabm.microenvironment import Microenvironment
 from tumorabm.observables import EVERY_ROW, cell_columns, observe
+from tumorabm.packing import packed, unpacked
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs, uniform_pairs
 from tumorabm.random_state import generator_state, python_random_state, restore_python_random, restored_generator
@@ -246,8 +247,7 @@ class TumorModel(ColumnModel):
         if state is None:
             self.datacollector.collect(self)
         else:
-            for name, values in state["collected"].items():
-                self.datacollector.model_vars[name] = np.asarray(values).tolist()
+            self.datacollector.model_vars.update(unpacked(state["collected"]))
 
     # ---------------------------------------------------------------- the step
 
@@ -371,13 +371,13 @@ class TumorModel(ColumnModel):
         """Return all that the next steps depend on: nested dictionaries and lists of arrays, numbers and text.
 
         ``TumorModel(scenario, state=...)`` goes on from it, bit for bit. The arrays are the model's own memory, not
-        copies: use them before the next step. Left out are Mesa views (made again on touch), what a subclass or a user
-        adds, and rows that a data collector other than the model's own has collected.
+        copies: use them before the next step. Left out are Mesa views (made again on touch), and what a subclass or a
+        user adds, columns of the data collector too.
 
         Raises
         ------
         ValueError
-            Ordinary Mesa agents are in the model: what they hold is not known here.
+            There are ordinary Mesa agents in the model: what they hold is not known here.
         """
         strangers = sorted({type(agent).__name__ for agent in self.ordinary_agents})
         if strangers:
@@ -405,7 +405,7 @@ class TumorModel(ColumnModel):
             "events": self.events.state(),
             "seeded": self._seeded,
             "observed": self._observed,
-            "collected": {name: np.array(collected[name]) for name in self._observed if name in collected},
+            "collected": packed({name: collected[name] for name in self._observed}),
             "other_sites": {name: site.state() for name, site in self.other_sites.items()},
             **({"plasma": self.plasma.state(), "stages_s": self.stages_s} if not self._site_number else {}),
             **({"circulation": self.circulation.state()} if self.circulation else {}),

@@ -26,6 +26,7 @@ from tumorabm.output.checkpoint_series import CheckpointSchedule, CheckpointSeri
 from tumorabm.output.parquet_stream import ParquetStream, PartedStream
 from tumorabm.output.run_folder import OutputError, RunFolder, fields_name, reason, require_space
 from tumorabm.output.zarr_store import FieldStore
+from tumorabm.packing import packed, unpacked
 
 _EVENTS_HELD = 100_000
 CELLS_PER_ROW_GROUP = 100_000
@@ -139,9 +140,9 @@ class Recorder:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where the recorder of the same run stood at a checkpoint; what came after it is gone."""
-        for name, columns in state["rows"].items():
-            values = (np.asarray(column).tolist() for column in columns.values())
-            self._rows[name] += [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+        for name, table in state["rows"].items():
+            columns = unpacked(table)
+            self._rows[name] += [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         for name, times_h in state["field_times_h"].items():
             self._fields[name].times_h = list(times_h)
         self._last_tick, self._ledger = dict(state["last_tick"]), state["ledger"]
@@ -204,10 +205,7 @@ class Recorder:
     def _state(self) -> dict[str, Any]:
         """Return what `restore` goes on from."""
         return {
-            "rows": {
-                name: {column: np.array([row[column] for row in rows]) for column in (rows[0] if rows else ())}
-                for name, rows in self._rows.items()
-            },
+            "rows": {name: packed(_columns(rows)) for name, rows in self._rows.items()},
             "field_times_h": {name: store.times_h for name, store in self._fields.items()},
             "last_tick": self._last_tick,
             "ledger": self._ledger,
@@ -250,8 +248,7 @@ class Recorder:
 
     def _write_timeseries(self) -> None:
         rows = [row for at_one_time in zip(*self._rows.values(), strict=True) for row in at_one_time]
-        columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-        pq.write_table(pa.table(columns), self._folder.path / "timeseries.parquet", compression="zstd")
+        pq.write_table(pa.table(_columns(rows)), self._folder.path / "timeseries.parquet", compression="zstd")
 
     def _write_troughs(self) -> None:
         """Write the table of what each dose of asparaginase did in plasma, where there was one."""
@@ -417,6 +414,10 @@ def _describe_end(error: BaseException, time_h: float) -> str:
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted by the user at {time_h:.1f} h"
     return f"stopped by an error at {time_h:.1f} h: {type(error).__name__}: {error}"
+
+
+def _columns(rows: list[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
 def _remove(path: Path) -> None:
