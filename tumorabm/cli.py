@@ -153,9 +153,8 @@ def resume(
             say(f"going on from the checkpoint at {checkpoint.time_h:g} h")
         give_back_large_arrays()
         model = checkpoint.model(threads)
-        folder = unfinished.take_over()
+        recorder, folder = unfinished.take_over(model, complain)
         with _said_how_it_ended(folder):
-            recorder = unfinished.recorder(model, folder, complain)
             path, rows = _watched(partial(complete_run, recorder, model, folder), model, n_steps, quiet, interruption)
     _print_end(checkpoint.scenario, rows, path, quiet)
 

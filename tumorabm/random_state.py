@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tumorabm.packing import in_memory
+
 
 def generator_state(generator: np.random.Generator) -> dict[str, Any]:
     """Return the state of a NumPy generator, as its bit generator gives it."""
@@ -27,7 +29,7 @@ def restored_generator(state: Mapping[str, Any]) -> np.random.Generator:
     if not (isinstance(kind, type) and issubclass(kind, np.random.BitGenerator)):
         raise ValueError(f"restore: expected a bit generator of NumPy, got {name!r}")
     bit_generator = kind()
-    bit_generator.state = _in_memory(state)
+    bit_generator.state = in_memory(state)
     return np.random.Generator(bit_generator)
 
 
@@ -41,10 +43,3 @@ def restore_python_random(generator: random.Random, state: Mapping[str, Any]) ->
     """Let one of Python's generators go on where the one stood whose `python_random_state` this was."""
     words = np.asarray(state["words"]).tolist()
     generator.setstate((state["version"], tuple(words), state["gauss_next"]))
-
-
-def _in_memory(state: object) -> object:
-    """Return nested dictionaries with NumPy's own arrays in place of arrays that are read when they are needed."""
-    if isinstance(state, Mapping):
-        return {name: _in_memory(value) for name, value in state.items()}
-    return np.asarray(state) if hasattr(state, "__array__") else state

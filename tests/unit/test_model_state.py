@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from tumorabm import TumorModel, load_scenario
 from tumorabm.cells import Population
+from tumorabm.random_state import generator_state, restored_generator
 from tumorabm.scenario import Scenario, scenario_from_dict
 from tumorabm.threads import Threads
 
@@ -25,6 +26,10 @@ NOT_STATE = {
     "_enzyme_saturation": "set to zero and written before it is read",
     "_rng": "the generator's first state, which Mesa keeps to show it",
     "_validated": "Mesa's note that it has called the reporters once",
+    "time": "Mesa's own clock (from 3.5), by which it schedules its steps, begins anew",
+    "_event_list": "of Mesa's clock",
+    "_default_schedule": "of Mesa's clock",
+    "_event_generators": "of Mesa's clock",
     "stages_s": "wall time",
     "_views": "Mesa agents, made again on touch",
     "_generation": "count of changes of the rows, against which only views of this model are held",
@@ -141,3 +146,41 @@ def test_a_restored_model_is_the_same_in_every_attribute_and_after_further_steps
             model.step()
             restored.step()
         assert differences(model, restored) == []
+
+
+def test_all_that_is_compared_has_happened() -> None:
+    model = TumorModel(sites(), threads=1)
+    for _ in range(27):
+        model.step()
+    state = model.state()
+    assert state["circulation"]["entered"] > 0
+    assert {"rapamycin"} <= state["plasma"]["inhibitors_uM"].keys()
+    assert min(state["plasma"]["inhibitors_uM"].values()) > 0.0
+    assert [row[1] for row in state["plasma"]["depot_iu_per_mL"] if row[2] > 0.0] == ["im"]
+    assert len(state["plasma"]["troughs"]["rows"]) == 2
+    assert len(state["events"]["events"]) > 0
+    assert state["environment"]["pending_amol"]["glutamine"].any()
+    assert state["levers"] != TumorModel(sites(), threads=1).state()["levers"]
+    assert (model.parameters != TumorModel(sites(), threads=1).parameters).all()
+
+
+@pytest.mark.parametrize("kind", ["PCG64", "MT19937", "Philox", "SFC64"])
+def test_a_generator_of_any_kind_goes_on_where_it_stood(kind) -> None:
+    generator = np.random.Generator(getattr(np.random, kind)(3))
+    generator.random(5, dtype=np.float32)
+    restored = restored_generator(generator_state(generator))
+    assert restored.random(7, dtype=np.float32).tolist() == generator.random(7, dtype=np.float32).tolist()
+
+
+def test_a_generator_that_numpy_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a bit generator of NumPy, got 'choice'"):
+        restored_generator({"bit_generator": "choice"})
+
+
+def test_cells_are_restored_only_into_an_empty_population_of_the_same_blocks() -> None:
+    model, other = TumorModel(wells(), threads=1), TumorModel(clocks(), threads=1)
+    with pytest.raises(ValueError, match="expected a population without cells, there are 24"):
+        model.population.restore(model.population.state())
+    other.population.bury(np.arange(other.population.size))
+    with pytest.raises(ValueError, match=r"expected the blocks uid, .*cycles, got uid, "):
+        other.population.restore(model.population.state())

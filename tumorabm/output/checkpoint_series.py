@@ -18,6 +18,12 @@ from tumorabm.output.run_folder import OutputError, RunFolder, reason, require_s
 FOLDER = "checkpoints"
 """Folder of a run in which its checkpoints lie."""
 
+NO_CHECKPOINT = (
+    "there is no checkpoint to go on from; expected a run with --checkpoint-every or --checkpoint-hours that began its "
+    "first step"
+)
+"""The end of a message about a run without any."""
+
 KEPT = 2
 """The last checkpoints that are kept."""
 
@@ -219,7 +225,7 @@ def newest_whole(run_folder: Path, tell: Callable[[str], object]) -> Checkpoint:
     """
     paths = checkpoint_paths(run_folder)
     if not paths:
-        raise OutputError(f"{run_folder}: no checkpoint was written before the run ended, expected one to go on from")
+        raise OutputError(f"{run_folder}: {NO_CHECKPOINT}")
     damages = []
     for path in reversed(paths):
         try:

@@ -195,9 +195,11 @@ class Recorder:
                 finished = (
                     f"{'complete' if finished is True else finished}, but not everything could be written: {missing}"
                 )
-            path = self._publish(finished)
-            if self._checkpoints:
-                self._checkpoints.end(complete=finished is True)
+            try:
+                path = self._publish(finished)
+            finally:
+                if self._checkpoints:
+                    self._checkpoints.end(complete=finished is True and self._folder.published is not None)
         if failed:
             raise OutputError(f"{finished} (what could be kept is in {path})")
         return path

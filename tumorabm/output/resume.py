@@ -13,6 +13,7 @@ from tumorabm.model import TumorModel
 from tumorabm.output.checkpoint import Checkpoint
 from tumorabm.output.checkpoint_series import (
     FOLDER,
+    NO_CHECKPOINT,
     PARTS,
     CheckpointSchedule,
     CheckpointSeries,
@@ -22,6 +23,7 @@ from tumorabm.output.checkpoint_series import (
 )
 from tumorabm.output.recorder import RESULT_FILES, Recorder
 from tumorabm.output.run_folder import OutputError, RunFolder, hidden_run_name, reason, require_run
+from tumorabm.packing import in_memory
 
 
 @dataclass
@@ -49,21 +51,32 @@ class UnfinishedRun:
     def n_steps(self) -> int:  # noqa: D102 - an attribute of the class
         return self.checkpoint.state["n_steps"]
 
-    def take_over(self) -> RunFolder:
-        """Return the folder to record into: from now on the run is unfinished again."""
-        with _reported(self.path):
-            folder = RunFolder.reopened(self.path, self.wanted, force=self.checkpoint.state["checkpoints"]["force"])
-            _forget_later(folder.path, self.checkpoint)
-        return folder
+    def take_over(self, model: TumorModel, tell: Callable[[str], object]) -> tuple[Recorder, RunFolder]:
+        """Make the run unfinished again: hide its folder, and delete there what came after the checkpoint.
 
-    def recorder(self, model: TumorModel, folder: RunFolder, tell: Callable[[str], object]) -> Recorder:
-        """Return a recorder that goes on where that of the checkpoint stood, for the model restored from it."""
-        schedule = CheckpointSchedule(**self.checkpoint.state["checkpoints"]["schedule"])
-        series = CheckpointSeries(folder, schedule, tell, self.lock)
-        series.go_on_from(self.checkpoint)
-        recorder = Recorder(model, self.checkpoint.scenario, folder, n_steps=self.n_steps, checkpoints=series)
-        recorder.restore(self.checkpoint.state["recorder"])
-        return recorder
+        Parameters
+        ----------
+        model
+            What ``checkpoint.model()`` returned; after this call the checkpoint lies elsewhere and cannot be read.
+        tell
+            Called with one message where a later checkpoint cannot be written.
+
+        Returns
+        -------
+        Recorder, RunFolder
+            For `tumorabm.output.recorder.complete_run`.
+        """
+        state = self.checkpoint.state
+        recorded = in_memory(state["recorder"])
+        with _reported(self.path):
+            folder = RunFolder.reopened(self.path, self.wanted, force=state["checkpoints"]["force"])
+            _forget_later(folder.path, self.checkpoint)
+            schedule = CheckpointSchedule(**state["checkpoints"]["schedule"])
+            series = CheckpointSeries(folder, schedule, tell, self.lock)
+            series.go_on_from(self.checkpoint)
+            recorder = Recorder(model, self.checkpoint.scenario, folder, self.n_steps, series)
+        recorder.restore(recorded)
+        return recorder, folder
 
 
 def open_unfinished(asked: Path, tell: Callable[[str], object]) -> UnfinishedRun:
@@ -88,10 +101,7 @@ def open_unfinished(asked: Path, tell: Callable[[str], object]) -> UnfinishedRun
     elif hidden_run_name(path) is None:
         _require_unfinished(asked)
     if not (path / FOLDER).is_dir():
-        raise OutputError(
-            f"{path}: the run kept no checkpoints, expected one that was run with --checkpoint-every or "
-            "--checkpoint-hours"
-        )
+        raise OutputError(f"{asked}: {NO_CHECKPOINT}")
     with _reported(path):
         lock = RunLock(path)
     try:
@@ -113,9 +123,7 @@ def _hidden_of(asked: Path) -> Path:
             + ", ".join(str(asked.with_name(folder.name)) for folder in can_go_on)
         )
     if hidden and not can_go_on:
-        raise OutputError(
-            f"{asked}: no checkpoint was written before the run ended, expected one to go on from: run it again"
-        )
+        raise OutputError(f"{asked}: {NO_CHECKPOINT}")
     if not hidden:
         require_run(asked)
     return can_go_on[0]
