@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -79,6 +80,24 @@ class Circulation:
             "now": {"cells": cells, "debris": self.debris_amol},
             "relative_error": error / through if through > 0.0 else 0.0,
         }
+
+    def state(self) -> dict[str, Any]:
+        """Return the blood's cells and counts for `restore`."""
+        return {
+            "cells": self.cells,
+            "entered": self.entered,
+            "died": self.died,
+            "left": self.left,
+            "debris_amol": self.debris_amol,
+            "events": self.events.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where the circulation of the same scenario stood whose `state` this was."""
+        self.cells = {name: np.array(state["cells"][name]) for name in self.cells}
+        self.entered, self.died, self.left = (state[name] for name in ("entered", "died", "left"))
+        self.debris_amol = state["debris_amol"]
+        self.events.restore(state["events"])
 
     def _chance(self, per_h: float | np.ndarray) -> float | np.ndarray:
         return -np.expm1(-per_h * self._body.step_min / _MIN_PER_H)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
+import re
 import signal
-import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,10 +43,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tumorabm.bench.cases import Case
-    from tumorabm.output import Recorder
+    from tumorabm.model import TumorModel
+    from tumorabm.output.checkpoint_series import CheckpointSchedule
+    from tumorabm.output.recorder import Recorder
     from tumorabm.output.run_folder import RunFolder
+    from tumorabm.scenario import Scenario
 
 _PLAIN_LINES = 10
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PICTURES = ("summary", "clones", "profiles", "sites")
 
 app = typer.Typer(
@@ -100,36 +108,56 @@ def run(
     threads: Annotated[int | None, typer.Option(help="Threads; by default the cores it may use.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the path of the run folder.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder --out where it exists.")] = False,
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Write a checkpoint whenever this wall time has passed: 90s, 30m or 2h."),
+    ] = None,
+    checkpoint_hours: Annotated[
+        float | None, typer.Option(metavar="HOURS", help="Write a checkpoint whenever this long was simulated.")
+    ] = None,
 ) -> None:
-    """Run a scenario and write its run folder."""
-    with _Interruption() as interruption, clear_messages():
+    """Run a scenario and write its run folder.
+
+    With --checkpoint-every or --checkpoint-hours it can go on after it was killed, by tumorabm resume. SIGUSR1 then
+    writes a checkpoint too, and so do SIGTERM and Ctrl-C, which end the run after its present step.
+    """
+    keeps_checkpoints = checkpoint_every is not None or checkpoint_hours is not None
+    with _Interruption(keeps_checkpoints) as interruption, clear_messages():
         from tumorabm.output.run_folder import RunFolder
 
         overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
         loaded, n_steps = load_to_run(scenario, overrides, variant, hours)
         require_threads([] if threads is None else [threads])
+        schedule = _schedule(checkpoint_every, checkpoint_hours, loaded) if keeps_checkpoints else None
         folder = RunFolder(loaded.name, loaded.seed, out=out, force=force)
-        try:
-            path, rows = _simulate(loaded, folder, n_steps, threads, quiet, interruption)
-        except KeyboardInterrupt:
-            where = (
-                f"what was recorded so far is in {shown(folder.published)}"
-                if folder.published
-                else "nothing was recorded"
-            )
-            complain(f"interrupted; {where}")
-            raise typer.Exit(INTERRUPTED) from None
-        except (FloatingPointError, MemoryError) as error:
-            if isinstance(error, MemoryError) and not folder.published:
-                raise  # too large from the start: the user's to mend
-            complain(f"the run failed: {words(error)}{_kept(folder)}")
-            raise typer.Exit(FAILED) from None
-        finally:
-            folder.discard()
-    if quiet:
-        print(shown(path))
-    else:
-        _print_result(loaded, rows, path)
+        with _said_how_it_ended(folder):
+            path, rows = _simulate(loaded, folder, n_steps, threads, quiet, interruption, schedule)
+    _print_end(loaded, rows, path, quiet)
+
+
+@app.command()
+def resume(
+    run_folder: Annotated[str, typer.Argument(metavar="RUN_DIR", help="Folder that the run has, or was to have.")],
+    threads: Annotated[int | None, typer.Option(help="Threads; by default the cores it may use.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the path of the run folder.")] = False,
+) -> None:
+    """Go on with a run that was interrupted or killed, from its newest whole checkpoint."""
+    with _Interruption(keeps_checkpoints=True) as interruption, clear_messages():
+        from tumorabm.memory import give_back_large_arrays
+        from tumorabm.output.recorder import complete_run
+        from tumorabm.output.resume import open_unfinished
+
+        require_threads([] if threads is None else [threads])
+        unfinished = open_unfinished(Path(run_folder), complain)
+        checkpoint, n_steps = unfinished.checkpoint, unfinished.n_steps
+        if not quiet:
+            say(f"going on from the checkpoint at {checkpoint.time_h:g} h")
+        give_back_large_arrays()
+        model = checkpoint.model(threads)
+        recorder, folder = unfinished.take_over(model, complain)
+        with _said_how_it_ended(folder):
+            path, rows = _watched(partial(complete_run, recorder, model, folder), model, n_steps, quiet, interruption)
+    _print_end(checkpoint.scenario, rows, path, quiet)
 
 
 @app.command()
@@ -241,12 +269,18 @@ class _Interruption:
     """Ctrl-C, or a scheduler's SIGTERM.
 
     The first asks the run to stop between two steps, the second stops it at once, later ones are ignored.
-    So a run that is stopped once always ends in a state that can be recorded.
+    So a run that is stopped once always ends in a state that can be recorded. Where the run keeps checkpoints, SIGUSR1
+    asks for one, and so does the first of the others.
     """
 
+    def __init__(self, keeps_checkpoints: bool) -> None:
+        self._requested = self._checkpoint_requested = False
+        self._handlers = {signal.SIGINT: self._on_signal, signal.SIGTERM: self._on_signal}
+        if keeps_checkpoints and hasattr(signal, "SIGUSR1"):  # Windows has none
+            self._handlers[signal.SIGUSR1] = self._on_wish
+
     def __enter__(self) -> _Interruption:
-        self._requested = False
-        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {number: signal.signal(number, handler) for number, handler in self._handlers.items()}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -257,6 +291,14 @@ class _Interruption:
         """Raise KeyboardInterrupt where one was asked for."""
         if self._requested:
             self._stop()
+
+    def take_wish_for_checkpoint(self) -> bool:
+        """Return whether a checkpoint was asked for since the last call."""
+        wished, self._checkpoint_requested = self._checkpoint_requested or self._requested, False
+        return wished
+
+    def _on_wish(self, *_: object) -> None:
+        self._checkpoint_requested = True
 
     def _on_signal(self, *_: object) -> None:
         if self._requested:
@@ -275,13 +317,14 @@ class _Interruption:
 class _Progress:
     """Simulated time, cells by type and time left: a bar in a terminal, else a line for each tenth of the run."""
 
-    def __init__(self, n_steps: int, step_min: float, console: Console) -> None:
+    def __init__(self, n_steps: int, step_min: float, console: Console, first_step: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
         self._n_steps = n_steps
         self._step_h = step_min / 60.0
         self.console = console
-        self._step = -1
+        self._first_step = first_step
+        self._step = first_step - 1
         self._timed_from_s = 0.0
         columns = (BarColumn(30), TextColumn("{task.description}", markup=False))
         self._bar = Progress(*columns, console=console) if console.is_terminal else None
@@ -299,41 +342,95 @@ class _Progress:
     def update(self, row: dict[str, float]) -> None:
         """Show one step more; ``row`` is the last row of the time series."""
         self._step += 1
-        if self._step == 1:  # the first step may have compiled
+        if self._step == self._first_step + 1:  # the first step may have compiled
             self._timed_from_s = time.perf_counter()
         is_tenth = self._step * _PLAIN_LINES // self._n_steps > (self._step - 1) * _PLAIN_LINES // self._n_steps
         if self._bar:
             self._bar.update(self._task, completed=self._step, description=self._text(row))
-        elif is_tenth and self._step > 0:
+        elif is_tenth and self._step > self._first_step:
             self.console.print(self._text(row), soft_wrap=True)
 
     def _text(self, row: dict[str, float]) -> str:
         cells = ", ".join(f"{name} {row['live_' + name]:.0f}" for name in _types(row))
         left = ""
-        if self._step > 1:
-            left_s = (time.perf_counter() - self._timed_from_s) * (self._n_steps - self._step) / (self._step - 1)
+        timed_steps = self._step - self._first_step - 1
+        if timed_steps > 0:
+            left_s = (time.perf_counter() - self._timed_from_s) * (self._n_steps - self._step) / timed_steps
             left = f", {clock_time(left_s)} left"
         return f"{self._step * self._step_h:.1f} of {self._n_steps * self._step_h:g} h{left}; live: {cells}"
 
 
-def _simulate(scenario, folder, n_steps, threads, quiet, interruption) -> tuple[Path, list[dict[str, float]]]:
+def _schedule(every: str | None, hours: float | None, scenario: Scenario) -> CheckpointSchedule:
+    """Return when checkpoints are due by the options --checkpoint-every and --checkpoint-hours."""
+    from tumorabm.output.checkpoint_series import CheckpointSchedule
+
+    every_s, every_ticks = None, None
+    if every is not None:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", every)
+        every_s = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+        if not every_s > 0.0:
+            raise UserError(f"--checkpoint-every {every}: expected a wall time above 0 such as 90s, 30m or 2h")
+    if hours is not None:
+        step_min = scenario.time.step_min
+        if not (math.isfinite(hours) and hours > 0.0 and scenario.time.whole_steps(hours)):
+            raise UserError(
+                f"--checkpoint-hours {hours:g}: expected a positive whole number of steps of {step_min:g} min"
+            )
+        every_ticks = round(hours * 60.0 / step_min)
+    return CheckpointSchedule(every_s, every_ticks)
+
+
+@contextmanager
+def _said_how_it_ended(folder: RunFolder) -> Iterator[None]:
+    """Say of a run that breaks off why, and what is left of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        where = (
+            f"what was recorded so far is in {shown(folder.published)}" if folder.published else "nothing was recorded"
+        )
+        complain(f"interrupted; {where}{_way_on(folder)}")
+        raise typer.Exit(INTERRUPTED) from None
+    except (FloatingPointError, MemoryError) as error:
+        if isinstance(error, MemoryError) and not folder.published:
+            raise  # too large from the start: the user's to mend
+        complain(f"the run failed: {words(error)}{_kept(folder)}")
+        raise typer.Exit(FAILED) from None
+    finally:
+        folder.discard()
+
+
+def _simulate(
+    scenario: Scenario,
+    folder: RunFolder,
+    n_steps: int,
+    threads: int | None,
+    quiet: bool,
+    interruption: _Interruption,
+    schedule: CheckpointSchedule | None,
+) -> tuple[Path, list[dict[str, float]]]:
     """Run a scenario into ``folder``; return the final path and the rows of the time series."""
-    from contextlib import nullcontext
-
-    from rich.console import Console
-
     from tumorabm.memory import give_back_large_arrays
     from tumorabm.model import TumorModel
     from tumorabm.output.recorder import record_run
 
     if not quiet:
-        print("starting (the first run on a machine compiles for about half a minute)", file=sys.stderr)
+        say("starting (the first run on a machine compiles for about half a minute)")
     give_back_large_arrays()
     model = TumorModel(scenario, rng=scenario.seed, threads=threads)
     interruption.check()
-    progress = (
-        None if quiet else _Progress(n_steps, model.step_min, Console(stderr=True, markup=False, highlight=False))
-    )
+    record = partial(record_run, model, scenario, folder, n_steps=n_steps, checkpoints=schedule, tell=complain)
+    return _watched(record, model, n_steps, quiet, interruption)
+
+
+def _watched(
+    record: Callable[..., Path], model: TumorModel, n_steps: int, quiet: bool, interruption: _Interruption
+) -> tuple[Path, list[dict[str, float]]]:
+    """Let ``record`` run a model, show how far it is, and do what signals ask for after the step."""
+    from rich.console import Console
+
+    stderr = Console(stderr=True, markup=False, highlight=False)
+    progress = None if quiet else _Progress(n_steps, model.step_min, stderr, model.tick)
     rows: list[dict[str, float]] = []
 
     def after_step(recorder: Recorder) -> None:
@@ -341,11 +438,20 @@ def _simulate(scenario, folder, n_steps, threads, quiet, interruption) -> tuple[
         rows = recorder.rows
         if progress:
             progress.update(rows[-1])
+        if interruption.take_wish_for_checkpoint():
+            recorder.checkpoint()
         interruption.check()
 
     with progress or nullcontext():
-        path = record_run(model, scenario, folder, n_steps=n_steps, after_step=after_step)
+        path = record(after_step=after_step)
     return path, rows
+
+
+def _print_end(scenario: Scenario, rows: list[dict[str, float]], path: Path, quiet: bool) -> None:
+    if quiet:
+        print(shown(path))
+    else:
+        _print_result(scenario, rows, path)
 
 
 def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
@@ -403,7 +509,12 @@ def _kept(folder: RunFolder) -> str:
 
     if folder.published is None:
         return ""
-    return f"; what was recorded so far is in {shown(folder.published)}{last_table(folder)}"
+    return f"; what was recorded so far is in {shown(folder.published)}{last_table(folder)}{_way_on(folder)}"
+
+
+def _way_on(folder: RunFolder) -> str:
+    """Return the end of a message that says how a run with checkpoints goes on."""
+    return f"; to go on: tumorabm resume {shown(folder.path)}" if folder.kept else ""
 
 
 def _draw(folder: Path, what: str, cell_type: str | None) -> Path:

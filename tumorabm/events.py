@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ class EventLog:
 
     def __init__(self, site: str) -> None:
         self.site = site
-        self._parts: list[tuple[float, str, np.ndarray, Sequence[str], np.ndarray]] = []
+        self._parts: list[tuple[float, str, np.ndarray, list[str], np.ndarray]] = []
         self._length = 0
 
     def __len__(self) -> int:
@@ -38,7 +40,7 @@ class EventLog:
         if uids is None:
             uids, positions_um = np.zeros(1, np.int64), np.full((1, 3), np.nan)
         if len(uids):
-            self._parts.append((time_h, event, uids.copy(), types, positions_um.copy()))
+            self._parts.append((time_h, event, uids.copy(), list(types), positions_um.copy()))
             self._length += len(uids)
 
     def drain(self) -> dict[str, np.ndarray]:
@@ -56,6 +58,31 @@ class EventLog:
             "y_um": positions[:, 1],
             "z_um": positions[:, 2],
         }
+
+    def state(self) -> dict[str, Any]:
+        """Return the events that were not drained for `restore`: one row a call of `add`, and one row an event."""
+        types = [name for part in self._parts for name in part[3]]
+        names, kinds = np.unique(np.array(types, dtype=str), return_inverse=True)
+        return {
+            "times_h": [part[0] for part in self._parts],
+            "events": [part[1] for part in self._parts],
+            "ends": np.cumsum([len(part[2]) for part in self._parts], dtype=np.int64),
+            "uids": np.concatenate([np.empty(0, np.int64), *(part[2] for part in self._parts)]),
+            "positions_um": np.concatenate([np.empty((0, 3)), *(part[4] for part in self._parts)]),
+            "type_names": names.tolist(),
+            "types": kinds,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Hold the events of the log whose `state` this was."""
+        uids, positions_um = np.array(state["uids"]), np.array(state["positions_um"])
+        types = [state["type_names"][kind] for kind in np.asarray(state["types"]).tolist()]
+        ends = np.asarray(state["ends"]).tolist()
+        self._parts = [
+            (time_h, event, uids[start:end], types[start:end], positions_um[start:end])
+            for time_h, event, (start, end) in zip(state["times_h"], state["events"], pairwise([0, *ends]), strict=True)
+        ]
+        self._length = len(uids)
 
 
 def drain_all(logs: Iterable[EventLog]) -> dict[str, np.ndarray]:

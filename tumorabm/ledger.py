@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 NITROGEN_ATOMS = {"asparagine": 2, "glutamine": 2, "aspartate": 1, "glutamate": 1, "ammonia": 1}
 """Nitrogen atoms of each field that carries accounted nitrogen."""
@@ -60,3 +62,12 @@ class NitrogenLedger:
             "now": {**self.pools, "debris": self.debris},
             "relative_error": self.relative_error,
         }
+
+    def state(self) -> dict[str, Any]:
+        """Return the account for `restore`."""
+        return {"flows": self.flows, "initial": self.initial, "pools": self.pools, "debris": self.debris}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with the account whose `state` this was."""
+        self.flows, self.initial, self.pools = (dict(state[name]) for name in ("flows", "initial", "pools"))
+        self.debris = state["debris"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from threading import Event
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -152,8 +152,7 @@ class Microenvironment:
         self.threads.run(partial(self._advance_when_ready, name, step) for name in self._order)
         self._scratch.clear()
         exchanges = {name: step.exchanges[name] for name in self._order}
-        if self._taken_up.issuperset(UPTAKES):
-            self.saturation_min = tuple(exchanges[name].uptake_saturation_min.ravel() for name in UPTAKES)
+        self._note_saturation()
         flows = dict.fromkeys(("vessels", "faces", "decay"), 0.0)
         for name, exchange in exchanges.items():
             atoms = NITROGEN_ATOMS.get(name, 0)
@@ -161,6 +160,28 @@ class Microenvironment:
             flows["faces"] += atoms * exchange.through_faces_amol
             flows["decay"] -= atoms * exchange.decayed_amol
         return flows
+
+    def state(self) -> dict[str, Any]:
+        """Return what the next step depends on, for `restore`."""
+        return {
+            "fields": {name: field.state() for name, field in self.fields.items()},
+            "pending_amol": self.pending_amol,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where the fields of the same scenario and site stood whose `state` this was."""
+        for name, field in self.fields.items():
+            field.restore(state["fields"][name])
+        for name, pending in self.pending_amol.items():
+            pending[...] = state["pending_amol"][name]
+        self._note_saturation()
+
+    def _note_saturation(self) -> None:
+        """Let the cells read in the fields' own memory how saturated their uptake was; there is none before a step."""
+        if self._taken_up.issuperset(UPTAKES):
+            of_fields = [self.fields[name].uptake_saturation_min for name in UPTAKES]
+            if all(saturation is not None for saturation in of_fields):
+                self.saturation_min = tuple(saturation.ravel() for saturation in of_fields)
 
     def _advance_when_ready(self, name: str, step: _Step) -> None:
         """Advance one field once those that it needs are advanced; not at all if one of these failed."""

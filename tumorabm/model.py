@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,8 +57,10 @@ from tumorabm.mechanics import (
 from tumorabm.memory import require_memory
 from tumorabm.microenvironment import Microenvironment
 from tumorabm.observables import EVERY_ROW, cell_columns, observe
+from tumorabm.packing import packed, unpacked
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs, uniform_pairs
+from tumorabm.random_state import generator_state, python_random_state, restore_python_random, restored_generator
 from tumorabm.scenario import Scenario, ScenarioError
 from tumorabm.scenario.site_schema import BLOOD, PRIMARY
 from tumorabm.sums import sum_in_any_order
@@ -113,6 +116,9 @@ class TumorModel(ColumnModel):
         Seed or generator; by default the scenario's seed. The same seed gives the same bits on any number of threads.
     threads
         Number of threads; by default the cores that the process may use.
+    state
+        What `TumorModel.state` of a model of the same scenario returned: the new one goes on from there, bit for bit,
+        and ``rng`` counts for nothing.
     body, site
         Of a site beside the primary one: the model of the primary site, with which it shares plasma, threads and random
         key, and its name. The primary model makes the others itself.
@@ -163,6 +169,7 @@ class TumorModel(ColumnModel):
         rng: int | np.random.Generator | None = None,
         threads: int | None = None,
         *,
+        state: Mapping[str, Any] | None = None,
         body: TumorModel | None = None,
         site: str = PRIMARY,
     ) -> None:
@@ -174,7 +181,10 @@ class TumorModel(ColumnModel):
         self.site_name = site
         self._site_number = 0 if body is None else 1 + list(body.scenario.sites).index(site)
         self.threads = Threads(threads) if body is None else body.threads
-        self.key = int(self.rng.integers(2**63)) if body is None else body.key
+        if body is not None:
+            self.key = body.key
+        else:
+            self.key = int(self.rng.integers(2**63)) if state is None else state["key"]
         self.agent_id_counter = 1 + self._site_number * UIDS_OF_A_SITE
         self.tick = 0
         self.step_min = scenario.time.step_min
@@ -217,19 +227,30 @@ class TumorModel(ColumnModel):
         self._any_walks = bool(speeds.any())
         self.events = EventLog(site)
         self._seeded = np.empty(0, np.int64)
-        self._found_cells()
-        self._found_fields()
         self.ledger = NitrogenLedger()
-        self.ledger.open(self._nitrogen_amol())
-        self._nitrogen_left = self._total_nitrogen_amol()
-        self._require_sound()
+        if state is None:
+            self._found()
+        else:
+            self._restore_site(state)
         self.other_sites: dict[str, TumorModel] = {
-            name: TumorModel(scenario.at_site(name), scenario.seed, body=self, site=name) for name in scenario.sites
+            name: TumorModel(
+                scenario.at_site(name),
+                scenario.seed,
+                state=None if state is None else state["other_sites"][name],
+                body=self,
+                site=name,
+            )
+            for name in scenario.sites
         }
         self.circulation = Circulation(self) if scenario.circulation else None
-        self._observed = self.observe()
+        if state is not None and body is None:
+            self._restore_shared(state)
+        self._observed = self.observe() if state is None else dict(state["observed"])
         self.datacollector = DataCollector(model_reporters={name: _reporter(name) for name in self._observed})
-        self.datacollector.collect(self)
+        if state is None:
+            self.datacollector.collect(self)
+        else:
+            self.datacollector.model_vars.update(unpacked(state["collected"]))
 
     # ---------------------------------------------------------------- the step
 
@@ -348,6 +369,50 @@ class TumorModel(ColumnModel):
             self.clock_cells.start(index, rows, generator)
         self._update_shapes()
         return self.population.data["uid"][rows].copy()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next steps depend on: nested dictionaries and lists of arrays, numbers and text.
+
+        ``TumorModel(scenario, state=...)`` goes on from it, bit for bit. The arrays are the model's own memory, not
+        copies: use them before the next step. Left out are Mesa views (made again on touch), and what a subclass or a
+        user adds, columns of the data collector too.
+
+        Raises
+        ------
+        ValueError
+            There are ordinary Mesa agents in the model: what they hold is not known here.
+        """
+        strangers = sorted({type(agent).__name__ for agent in self.ordinary_agents})
+        if strangers:
+            raise ValueError(
+                f"state: expected no agents beside the cells, got {', '.join(strangers)}{self._at_site}: what "
+                "ordinary Mesa agents hold cannot be saved"
+            )
+        collected = self.datacollector.model_vars
+        return {
+            "tick": self.tick,
+            "key": self.key,
+            "running": self.running,
+            "next_uid": self.agent_id_counter,
+            "births": self.births,
+            "deaths_apoptosis": self.deaths_apoptosis,
+            "deaths_necrosis": self.deaths_necrosis,
+            "rng": generator_state(self.rng),
+            "random": python_random_state(self.random),
+            "levers": self._levers,
+            "parameters": self.parameters,
+            "population": self.population.state(),
+            "environment": self.environment.state(),
+            "ledger": self.ledger.state(),
+            "nitrogen_left_amol": self._nitrogen_left,
+            "events": self.events.state(),
+            "seeded": self._seeded,
+            "observed": self._observed,
+            "collected": packed({name: collected[name] for name in self._observed}),
+            "other_sites": {name: site.state() for name, site in self.other_sites.items()},
+            **({"plasma": self.plasma.state(), "stages_s": self.stages_s} if not self._site_number else {}),
+            **({"circulation": self.circulation.state()} if self.circulation else {}),
+        }
 
     @property
     def time_min(self) -> float:
@@ -650,6 +715,38 @@ class TumorModel(ColumnModel):
         """Return a generator of its own for one use, so that one group's size does not change another group."""
         site = [self._site_number] if self._site_number else []
         return np.random.Generator(np.random.PCG64([self.key, int(stream), index, *site]))
+
+    def _restore_site(self, state: Mapping[str, Any]) -> None:
+        """Put this site where the one stood whose `state` this was."""
+        self.tick, self.running, self.agent_id_counter = (state[name] for name in ("tick", "running", "next_uid"))
+        self.births, self.deaths_apoptosis = state["births"], state["deaths_apoptosis"]
+        self.deaths_necrosis = state["deaths_necrosis"]
+        self.rng = restored_generator(state["rng"])
+        restore_python_random(self.random, state["random"])
+        self._levers = dict(state["levers"])
+        self.parameters[...] = state["parameters"]
+        self.population.restore(state["population"])
+        self.environment.restore(state["environment"])
+        self.ledger.restore(state["ledger"])
+        self._nitrogen_left = state["nitrogen_left_amol"]
+        self.events.restore(state["events"])
+        self._seeded = np.array(state["seeded"])
+
+    def _restore_shared(self, state: Mapping[str, Any]) -> None:
+        """Restore what all sites share, which making them has written to."""
+        self.plasma.restore(state["plasma"])
+        self.stages_s.update(state["stages_s"])
+        self.steps = self.tick  # Mesa's own count
+        if self.circulation:
+            self.circulation.restore(state["circulation"])
+
+    def _found(self) -> None:
+        """Place the first cells, start the fields, and open the nitrogen account."""
+        self._found_cells()
+        self._found_fields()
+        self.ledger.open(self._nitrogen_amol())
+        self._nitrogen_left = self._total_nitrogen_amol()
+        self._require_sound()
 
     def _found_cells(self) -> None:
         for index, (name, group) in enumerate(self.scenario.cells.items()):

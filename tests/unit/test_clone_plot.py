@@ -13,7 +13,8 @@ from tumorabm import TumorModel
 from tumorabm.cli import app
 from tumorabm.output import clone_plot
 from tumorabm.output.clone_plot import MOST_CLONES, _read_clones, draw_clones
-from tumorabm.output.recorder import ParquetStream, Recorder, record_run
+from tumorabm.output.parquet_stream import ParquetStream
+from tumorabm.output.recorder import Recorder, record_run
 from tumorabm.output.run_folder import RunFolder
 from tumorabm.scenario import scenario_from_dict
 

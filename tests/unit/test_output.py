@@ -15,10 +15,12 @@ import pytest
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 
+from tumorabm.output import parquet_stream as parquet_stream_module
 from tumorabm.output import recorder as recorder_module
 from tumorabm.output import run_folder as run_folder_module
 from tumorabm.output.map_plot import _draw_cells, _LastCells
-from tumorabm.output.recorder import ParquetStream, record_run
+from tumorabm.output.parquet_stream import ParquetStream
+from tumorabm.output.recorder import record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
 from tumorabm.output.style import colours
 from tumorabm.output.zarr_store import FieldStore, read_chunk
@@ -464,7 +466,8 @@ def fill_disk_after(monkeypatch, n_calls):
         if len(calls) > n_calls:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(recorder_module, "require_space", require_space)
+    for module in (recorder_module, parquet_stream_module):
+        monkeypatch.setattr(module, "require_space", require_space)
 
 
 def test_on_a_disk_that_fills_up_all_earlier_snapshots_stay_readable(monkeypatch):

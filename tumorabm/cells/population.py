@@ -70,8 +70,7 @@ class Population:
 
     Notes
     -----
-    ``model.agent_id_counter`` is the next free identifier. To restore saved cells, append them, write their ``uid``,
-    ``parent_uid`` and ``founder_uid`` through `data` before any view exists, and set the counter.
+    ``model.agent_id_counter`` is the next free identifier; who saves and restores cells keeps it too.
     """
 
     def __init__(self, model: ColumnModel, blocks: Iterable[Block]) -> None:
@@ -245,6 +244,30 @@ class Population:
         if np.ndim(value) != 0:
             raise ValueError(f"{name}: expected one value for all cells, got shape {np.shape(value)}")
         self._write(name, slice(0, self._size), value)
+
+    def state(self) -> dict[str, Any]:
+        """Return all cells for `restore`: the blocks by name, views of their first `size` rows."""
+        return {"size": self._size, "blocks": {name: self.block(name) for name in self._arrays}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Fill a population without cells with those whose `state` this was; blocks must be the same.
+
+        Raises
+        ------
+        ValueError
+            There are cells already, or other blocks.
+        """
+        if self._size:
+            raise ValueError(f"restore: expected a population without cells, there are {self._size}")
+        if list(state["blocks"]) != list(self._arrays):
+            raise ValueError(
+                f"restore: expected the blocks {', '.join(self._arrays)}, got {', '.join(state['blocks'])}"
+            )
+        new = self._reserve(state["size"])
+        for name, array in self._arrays.items():
+            array[new] = state["blocks"][name]
+        self._size = new.stop
+        self._generation += 1
 
     def _write(self, name: str, rows: slice, value: ArrayLike) -> None:
         """Write ``value`` (broadcast) into ``rows`` of the column or block ``name``, refusing lossy kinds.

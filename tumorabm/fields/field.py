@@ -94,6 +94,8 @@ class Field:
         Concentration in the vessels, mM; set it at any time.
     vessel_exchange_per_min : numpy.ndarray
         (nz, ny, nx) float64, 1/min, exchange p with the vessels; write into it at any time.
+    uptake_saturation_min : numpy.ndarray or None
+        What the last step's `Exchange` has under this name.
 
     Raises
     ------
@@ -127,7 +129,7 @@ class Field:
         self._concentration = self._flat("concentration_mM", concentration_mM)
         self.plasma_mM = 0.0
         self.vessel_exchange_per_min = np.zeros(grid.shape)
-        self._uptake_saturation: np.ndarray | None = None
+        self.uptake_saturation_min: np.ndarray | None = None
         self._enzyme_saturation: np.ndarray | None = None
         self._rate = np.zeros(grid.n_voxels, np.float32)
         self._scratch = scratch or Scratch(grid)
@@ -176,19 +178,19 @@ class Field:
         if not max_substep_min > 0:
             raise ValueError(f"field {self.name}: max_substep_min: expected a number above 0, got {max_substep_min}")
         terms = self._terms(source_mM_per_min, uptake_mM_per_min, uptake_km_mM, enzyme_mM_per_min, enzyme_km_mM)
-        if uptake_mM_per_min is not None and self._uptake_saturation is None:
-            self._uptake_saturation = np.zeros(self.grid.shape)
+        if uptake_mM_per_min is not None and self.uptake_saturation_min is None:
+            self.uptake_saturation_min = np.zeros(self.grid.shape)
         if enzyme_mM_per_min is not None and self._enzyme_saturation is None:
             self._enzyme_saturation = np.zeros(self.grid.shape)
         saturations = [
             _NOTHING if array is None else array.reshape(-1)
-            for array in (self._uptake_saturation, self._enzyme_saturation)
+            for array in (self.uptake_saturation_min, self._enzyme_saturation)
         ]
         for saturation in saturations:
             saturation.fill(0.0)
         if self._stays_empty(terms):
             self._rate.fill(0.0)
-            return Exchange(self._uptake_saturation, self._enzyme_saturation, 0.0, 0.0, 0.0, 1, 0, 0.0)
+            return Exchange(self.uptake_saturation_min, self._enzyme_saturation, 0.0, 0.0, 0.0, 1, 0, 0.0)
         with self._scratch.borrow() as work:
             course = Substeps(
                 self._levels,
@@ -207,7 +209,7 @@ class Field:
                 raise self._failure(error.status, error.voxel, error.measure, when) from None
         vessels, faces, decayed = (course.totals * self.grid.voxel_volume_um3).tolist()
         return Exchange(
-            self._uptake_saturation,
+            self.uptake_saturation_min,
             self._enzyme_saturation,
             vessels,
             faces,
@@ -250,6 +252,33 @@ class Field:
                 raise self._failure(status, voxel, change, "in the steady state")
             self._concentration[:] = work.iterate[GUARD:-GUARD]
         self._rate[:] = 0.0
+
+    def state(self) -> dict[str, object]:
+        """Return what the next step depends on, for `restore`: the field's own memory, mM and min, and numbers.
+
+        An exchange with vessels that is zero everywhere is None, so that its untouched memory stays so.
+        """
+        exchange = self.vessel_exchange_per_min
+        return {
+            "concentration_mM": self.concentration_mM,
+            "rate_mM_per_min": self._rate,
+            "uptake_saturation_min": self.uptake_saturation_min,
+            "vessel_exchange_per_min": exchange if exchange.any() else None,
+            "plasma_mM": self.plasma_mM,
+            "first_substep_min": self._first_substep_min,
+        }
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from where the field of the same grid stood whose `state` this was."""
+        self.concentration_mM[...] = state["concentration_mM"]
+        self._rate[...] = state["rate_mM_per_min"]
+        saturation, exchange = state["uptake_saturation_min"], state["vessel_exchange_per_min"]
+        self.uptake_saturation_min = None if saturation is None else np.array(saturation)
+        if exchange is not None:
+            self.vessel_exchange_per_min[...] = exchange
+        elif self.vessel_exchange_per_min.any():
+            self.vessel_exchange_per_min.fill(0.0)
+        self.plasma_mM, self._first_substep_min = state["plasma_mM"], state["first_substep_min"]
 
     def _terms(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,48 +22,26 @@ import pyarrow.parquet as pq
 
 from tumorabm.kernels import compile_seconds
 from tumorabm.output import provenance
+from tumorabm.output.checkpoint_series import CheckpointSchedule, CheckpointSeries
+from tumorabm.output.parquet_stream import ParquetStream, PartedStream
 from tumorabm.output.run_folder import OutputError, RunFolder, fields_name, reason, require_space
 from tumorabm.output.zarr_store import FieldStore
+from tumorabm.packing import packed, unpacked
 
 _EVENTS_HELD = 100_000
 CELLS_PER_ROW_GROUP = 100_000
+RESULT_FILES = (
+    "cells.parquet",
+    "events.parquet",
+    "timeseries.parquet",
+    "ledger.json",
+    "troughs.csv",
+    "scenario.toml",
+    "summary.png",
+)
+"""Files that are written when a run ends, besides run.json and the descriptions of the fields."""
+
 _MIN_PER_H = 60.0
-
-
-class ParquetStream:
-    """A Parquet file that grows by one row group a call (zstd; text columns as dictionaries).
-
-    The first row group fixes columns and types. A file that cannot be written further is deleted.
-
-    Parameters
-    ----------
-    path
-        File to be made.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._writer: pq.ParquetWriter | None = None
-
-    def append(self, columns: Mapping[str, np.ndarray]) -> None:
-        """Write equally long columns as one row group; OSError where the disk has no room for them."""
-        table = pa.table({name: _to_arrow(values) for name, values in columns.items()})
-        require_space(self.path.parent, table.nbytes)
-        try:
-            if self._writer is None:
-                self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
-            self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
-        except OSError:
-            self._writer = None
-            self.path.unlink(missing_ok=True)
-            raise
-
-    def close(self) -> None:
-        """Write the file's end, without which it cannot be read."""
-        if self._writer is None:
-            return
-        writer, self._writer = self._writer, None
-        writer.close()
 
 
 class Recorder:
@@ -75,6 +55,10 @@ class Recorder:
         Its scenario.
     folder
         Where to write.
+    n_steps
+        Steps after which the run ends.
+    checkpoints
+        Where the run's checkpoints go; by default it keeps none.
 
     Attributes
     ----------
@@ -82,19 +66,25 @@ class Recorder:
         The rows of timeseries.parquet of the primary site so far, as `TumorModel.observe` gives them.
     """
 
-    def __init__(self, model, scenario, folder: RunFolder) -> None:
+    def __init__(
+        self, model, scenario, folder: RunFolder, n_steps: int, checkpoints: CheckpointSeries | None = None
+    ) -> None:
+        self.n_steps = n_steps
         self._rows = {name: [] for name in model.sites}
         self.rows: list[dict[str, float]] = self._rows[model.site_name]
         self._model = model
         self._scenario = scenario
         self._folder = folder
-        self._cells = ParquetStream(folder.path / "cells.parquet")
-        self._events = ParquetStream(folder.path / "events.parquet")
+        self._checkpoints = checkpoints
+        self._cells = self._table("cells.parquet")
+        self._events = self._table("events.parquet")
         self._fields = {name: self._field_store(site) for name, site in model.sites.items()}
         self._last_tick = {"timeseries": -1, "cells": -1, "fields": -1}
         self._ledger: dict[str, object] = {}
         self._cells_max = 0
         self._recording_s = 0.0
+        self._started, self._wall_before_s = folder.started.isoformat(timespec="seconds"), 0.0
+        self._resumed_at_h: list[float] = []
         self._versions = provenance.versions()  # of the code as it was loaded, whatever happens to it meanwhile
 
     def record(self, *, everything: bool = False) -> None:
@@ -120,6 +110,46 @@ class Recorder:
         if self._model.events_held >= _EVENTS_HELD:
             self._events.append(self._model.drain_events())
         self._recording_s += time.perf_counter() - before
+
+    def checkpoint_where_due(self) -> None:
+        """Write a checkpoint if one is due."""
+        if self._checkpoints and self._checkpoints.is_due(self._model.tick):
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint of now, where the run keeps any and there is none of now yet.
+
+        One that cannot be written, on a full disk say, is told once, and the run goes on.
+        """
+        if self._checkpoints is None:
+            return
+        before = time.perf_counter()
+        model, series = self._model, self._checkpoints
+        state = {
+            "model": model.state(),
+            "recorder": self._state(),
+            "n_steps": self.n_steps,
+            "checkpoints": series.state(),
+        }
+        if series.has_room(model.tick, state):
+            self._cells.seal()
+            self._events.seal()
+            chunks = [path for store in self._fields.values() for path in store.chunks()]
+            series.write(self._scenario, state, [*self._cells.parts, *self._events.parts, *chunks])
+        self._recording_s += time.perf_counter() - before
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where the recorder of the same run stood at a checkpoint; what came after it is gone."""
+        for name, table in state["rows"].items():
+            columns = unpacked(table)
+            self._rows[name] += [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for name, times_h in state["field_times_h"].items():
+            self._fields[name].times_h = list(times_h)
+        self._last_tick, self._ledger = dict(state["last_tick"]), state["ledger"]
+        self._cells_max, self._recording_s = state["cells_max"], state["recording_s"]
+        self._folder.last_table_h = state["last_table_h"]
+        self._started, self._wall_before_s = state["started"], state["wall_s"]
+        self._resumed_at_h = [*state["resumed_at_h"], self._model.time_h]
 
     def close(self, finished: bool | str, *, last_state: bool = True) -> Path:
         """Write all that remains, give the folder its final name and return that.
@@ -165,10 +195,38 @@ class Recorder:
                 finished = (
                     f"{'complete' if finished is True else finished}, but not everything could be written: {missing}"
                 )
-            path = self._publish(finished)
+            try:
+                path = self._publish(finished)
+            finally:
+                if self._checkpoints:
+                    self._checkpoints.end(complete=finished is True and self._folder.published is not None)
         if failed:
             raise OutputError(f"{finished} (what could be kept is in {path})")
         return path
+
+    def _state(self) -> dict[str, Any]:
+        """Return what `restore` goes on from."""
+        return {
+            "rows": {name: packed(_columns(rows)) for name, rows in self._rows.items()},
+            "field_times_h": {name: store.times_h for name, store in self._fields.items()},
+            "last_tick": self._last_tick,
+            "ledger": self._ledger,
+            "cells_max": self._cells_max,
+            "recording_s": self._recording_s,
+            "last_table_h": self._folder.last_table_h,
+            "started": self._started,
+            "wall_s": self._wall_s,
+            "resumed_at_h": self._resumed_at_h,
+        }
+
+    def _table(self, name: str) -> ParquetStream | PartedStream:
+        path = self._folder.path / name
+        return ParquetStream(path) if self._checkpoints is None else PartedStream(path, self._checkpoints.parts)
+
+    @property
+    def _wall_s(self) -> float:
+        """Wall seconds of the run so far, without the time between processes."""
+        return self._wall_before_s + (datetime.now(UTC) - self._folder.started).total_seconds()
 
     def _append_cells(self) -> None:
         """Write all cells, a part at a time: the whole table would need more memory than a step of the model."""
@@ -192,8 +250,7 @@ class Recorder:
 
     def _write_timeseries(self) -> None:
         rows = [row for at_one_time in zip(*self._rows.values(), strict=True) for row in at_one_time]
-        columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-        pq.write_table(pa.table(columns), self._folder.path / "timeseries.parquet", compression="zstd")
+        pq.write_table(pa.table(_columns(rows)), self._folder.path / "timeseries.parquet", compression="zstd")
 
     def _write_troughs(self) -> None:
         """Write the table of what each dose of asparaginase did in plasma, where there was one."""
@@ -218,8 +275,11 @@ class Recorder:
             self._folder.write_json("run.json", self._provenance(finished))
         except OSError as error:
             self._folder.discard()
+            kept = f"nothing but checkpoints could be kept of the run, in {self._folder.path}"
             raise OutputError(
-                f"nothing could be kept of the run: {reason(error)} ({self._folder.path.parent})"
+                f"{kept}: {reason(error)}"
+                if self._folder.kept
+                else f"nothing could be kept of the run: {reason(error)} ({self._folder.path.parent})"
             ) from error
         return self._folder.publish(complete=finished is True)
 
@@ -229,8 +289,8 @@ class Recorder:
             "seed": self._scenario.seed,
             "threads": self._model.threads.count,
             **self._versions,
-            "started": self._folder.started.isoformat(timespec="seconds"),
-            "wall_s": (datetime.now(UTC) - self._folder.started).total_seconds(),
+            "started": self._started,
+            "wall_s": self._wall_s,
             "compile_s": compile_seconds(),
             "simulated_hours": self._model.time_h,
             "steps": self._model.tick,
@@ -239,7 +299,12 @@ class Recorder:
             "stages_s": {**self._model.stages_s, "recording": self._recording_s},
             "finished": finished,
             "host": provenance.host(),
+            **({"resumed_at_h": self._resumed_at_h} if self._resumed_at_h else {}),
         }
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 def record_run(
@@ -249,6 +314,8 @@ def record_run(
     *,
     n_steps: int | None = None,
     after_step: Callable[[Recorder], object] = lambda recorder: None,
+    checkpoints: CheckpointSchedule | None = None,
+    tell: Callable[[str], object] = _tell,
 ) -> Path:
     """Run a model to its end and record it.
 
@@ -267,6 +334,10 @@ def record_run(
         Stop after this many steps; by default at the end of the scenario.
     after_step
         Called with the recorder before the first step and after each one, for a progress bar, say.
+    checkpoints
+        When to write checkpoints, from which `tumorabm.output.resume` goes on; by default none is written.
+    tell
+        Called with one message where a checkpoint cannot be written.
 
     Returns
     -------
@@ -277,21 +348,35 @@ def record_run(
     ------
     OutputError
         Something could not be written, because the disk is full, say.
+    ValueError
+        Checkpoints are asked for, and ordinary Mesa agents are in the model, what they hold is not known.
     """
     n_steps = model.n_steps if n_steps is None else n_steps
+    if checkpoints is not None:
+        model.state()  # refused here, before anything is recorded
     try:
-        recorder = Recorder(model, scenario, folder)
+        series = None if checkpoints is None else CheckpointSeries(folder, checkpoints, tell)
+        recorder = Recorder(model, scenario, folder, n_steps, series)
     except OSError as error:
         raise OutputError(f"cannot write the run folder: {reason(error)}") from error
+    return complete_run(recorder, model, folder, after_step)
+
+
+def complete_run(
+    recorder: Recorder, model, folder: RunFolder, after_step: Callable[[Recorder], object] = lambda recorder: None
+) -> Path:
+    """Run a model to its end with a recorder that was made for it, or restored; see `record_run`."""
     between_steps = True
     try:
         recorder.record()
+        recorder.checkpoint_where_due()
         after_step(recorder)
-        while model.running and model.tick < n_steps:
+        while model.running and model.tick < recorder.n_steps:
             between_steps = False
             model.step()
             between_steps = True
             recorder.record()
+            recorder.checkpoint_where_due()
             after_step(recorder)
     except OSError as error:
         why = f"stopped at {model.time_h:.1f} h: {reason(error)}"
@@ -333,10 +418,8 @@ def _describe_end(error: BaseException, time_h: float) -> str:
     return f"stopped by an error at {time_h:.1f} h: {type(error).__name__}: {error}"
 
 
-def _to_arrow(values: np.ndarray) -> pa.Array:
-    if values.dtype.kind in "OU":  # an empty column of text would not tell its type
-        return pa.array(values, type=pa.string()).dictionary_encode()
-    return pa.array(values)
+def _columns(rows: list[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
 def _remove(path: Path) -> None:

@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -52,6 +53,12 @@ def require_run(folder: Path, *names: str) -> None:
     for name in names:
         if not (folder / name).exists():
             raise OutputError(f"{folder}: {name} is missing, expected a run folder")
+
+
+def hidden_run_name(path: Path) -> str | None:
+    """Return the final name of a run in the hidden folder ``path``; None for another folder."""
+    match = re.fullmatch(r"\.(.+)\.partial-\d+", path.name)
+    return None if match is None else match[1]
 
 
 def require_columns(path: Path, *names: str) -> None:
@@ -104,6 +111,8 @@ class RunFolder:
         Time (h) of the last table of all cells that was written, or None before the first.
     started
         When this object was made.
+    kept
+        True where checkpoints lie in the hidden folder: `discard` leaves it, for a run can go on from there.
 
     Raises
     ------
@@ -115,6 +124,7 @@ class RunFolder:
         self.started = datetime.now(UTC)
         self.published: Path | None = None
         self.last_table_h: float | None = None
+        self.kept = False
         self._force = force
         self._chosen_by_user = out is not None
         self._wanted = Path(out if out is not None else Path("runs") / f"{scenario}-s{seed}")
@@ -127,6 +137,39 @@ class RunFolder:
             self._check_writable()
         except OSError as error:
             raise OutputError(self._message(reason(error))) from error
+
+    @classmethod
+    def reopened(cls, path: Path, wanted: Path, *, force: bool) -> RunFolder:
+        """Take over the folder of a run that goes on; one that was published becomes hidden again.
+
+        Parameters
+        ----------
+        path
+            The folder as it is found.
+        wanted
+            The final name.
+        force
+            Replace what lies under the final name in the end.
+        """
+        folder = cls.__new__(cls)
+        folder.started = datetime.now(UTC)
+        folder.published, folder.last_table_h, folder.kept = None, None, True
+        folder._force, folder._chosen_by_user, folder._wanted = force, True, wanted.resolve()
+        folder.path = path.resolve()
+        if hidden_run_name(path) is None:
+            numbers = itertools.count(os.getpid())
+            names = (folder._wanted.with_name(f".{folder._wanted.name}.partial-{number}") for number in numbers)
+            hidden = next(name for name in names if not name.exists())
+            try:
+                folder.path = folder.path.rename(hidden)
+            except OSError as error:
+                raise OutputError(folder._message(reason(error))) from error
+        return folder
+
+    @property
+    def force(self) -> bool:
+        """Whether the run, once complete, replaces what lies under its name."""
+        return self._force
 
     def write_text(self, name: str, text: str) -> None:
         """Write one text file; nothing is left of it where that fails."""
@@ -148,21 +191,21 @@ class RunFolder:
         appended to this one.
         """
         try:
-            _sync_tree(self.path)
+            sync_tree(self.path)
             if complete and self._force and self._wanted.exists():
                 self._replace()
                 self.published = self._wanted
             else:
                 self.published = self._rename_to_free_name()
-            _sync(self.published.parent)
+            sync(self.published.parent)
         except OSError as error:
             raise OutputError(f"{self._message(reason(error))}; what was recorded is in {self.path}") from error
         self.path = self.published
         return self.published
 
     def discard(self) -> None:
-        """Delete the hidden folder."""
-        if self.published is None:
+        """Delete the hidden folder, unless it is kept."""
+        if self.published is None and not self.kept:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _message(self, why: str) -> str:
@@ -231,12 +274,14 @@ class RunFolder:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Put a folder and all in it on the disk for good."""
     for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
-        _sync(path)
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Put a file, or the names in a folder, on the disk for good."""
     if os.name == "nt":  # neither folders nor files opened for reading can be synced there
         return
     descriptor = os.open(path, os.O_RDONLY)

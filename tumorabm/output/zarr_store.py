@@ -32,6 +32,11 @@ class FieldStore:
         Edge of a voxel, µm.
     units
         Unit of each field, by its name; these are the fields that each snapshot must bring.
+
+    Attributes
+    ----------
+    times_h
+        Times of the snapshots; of a run that goes on, set it to those that are there.
     """
 
     def __init__(self, path: Path, shape: tuple[int, int, int], voxel_um: float, units: Mapping[str, str]) -> None:
@@ -43,19 +48,23 @@ class FieldStore:
         self._voxel_um = voxel_um
         self._metadata: dict[str, object] = {}
         for name in self._units:
-            (path / name).mkdir(parents=True)
+            (path / name).mkdir(parents=True, exist_ok=True)
 
     def append(self, time_h: float, concentrations: Mapping[str, np.ndarray]) -> None:
         """Write one snapshot: an array (nz, ny, nx) for each field. A snapshot that does not fit leaves nothing."""
-        index = ".".join([str(len(self.times_h)), *["0"] * len(self._shape)])
+        paths = self._chunks(len(self.times_h))
         try:
-            for name in self._units:
-                _write_chunk(self.path / name / index, concentrations[name])
+            for name, path in paths.items():
+                _write_chunk(path, concentrations[name])
         except OSError:
-            for name in self._units:
-                (self.path / name / index).unlink(missing_ok=True)
+            for path in paths.values():
+                path.unlink(missing_ok=True)
             raise
         self.times_h.append(time_h)
+
+    def chunks(self) -> list[Path]:
+        """Return the files of all snapshots so far."""
+        return [path for index in range(len(self.times_h)) for path in self._chunks(index).values()]
 
     def close(self, vessels_um: np.ndarray) -> None:
         """Write the coordinates, the vessels' positions (m, 3) in µm, and all descriptions."""
@@ -75,8 +84,13 @@ class FieldStore:
             _write_json(self.path / name, content)
         _write_json(self.path / ".zmetadata", {"zarr_consolidated_format": 1, "metadata": self._metadata})
 
+    def _chunks(self, snapshot: int) -> dict[str, Path]:
+        """Return the file of each field in a snapshot."""
+        key = ".".join([str(snapshot), *["0"] * len(self._shape)])
+        return {name: self.path / name / key for name in self._units}
+
     def _write_whole(self, name: str, values: np.ndarray, dimensions: list[str], attributes: dict) -> None:
-        (self.path / name).mkdir()
+        (self.path / name).mkdir(exist_ok=True)
         if values.size:
             _write_chunk(self.path / name / ".".join("0" * values.ndim), values)
         self._describe(name, list(values.shape), [max(n, 1) for n in values.shape], dimensions, attributes)

@@ -192,6 +192,35 @@ class Plasma:
             "relative_error": abs(now - expected) / largest if largest > 0.0 else 0.0,
         }
 
+    def state(self) -> dict[str, Any]:
+        """Return what the next steps depend on, for `restore`."""
+        return {
+            "tick": self._tick,
+            "glutaminase_factor": self.glutaminase_factor,
+            "concentrations": self.concentrations,
+            "inhibitors_uM": self.inhibitors_uM,
+            "mean_inhibitors_uM": self._mean_inhibitors_uM,
+            "activity_iu_per_mL": [[*key, activity] for key, activity in self._activity_iu_per_mL.items()],
+            "depot_iu_per_mL": [[*key, activity] for key, activity in self._depot_iu_per_mL.items()],
+            "pools": {name: pool.state() for name, pool in self._pools.items()},
+            "flows_amol": self._flows_amol,
+            "initial_amol": self._initial_amol,
+            "troughs": self.troughs.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where the plasma of the same scenario stood whose `state` this was."""
+        self._tick, self.glutaminase_factor = state["tick"], state["glutaminase_factor"]
+        self.concentrations = dict(state["concentrations"])
+        self.inhibitors_uM = dict(state["inhibitors_uM"])
+        self._mean_inhibitors_uM = dict(state["mean_inhibitors_uM"])
+        self._activity_iu_per_mL = {(name, route): value for name, route, value in state["activity_iu_per_mL"]}
+        self._depot_iu_per_mL = {(name, route): value for name, route, value in state["depot_iu_per_mL"]}
+        for name, pool in self._pools.items():
+            pool.restore(state["pools"][name])
+        self._flows_amol, self._initial_amol = dict(state["flows_amol"]), state["initial_amol"]
+        self.troughs.restore(state["troughs"])
+
     def _nitrogen_amol(self) -> float:
         volume_um3 = PLASMA_VOLUME_UM3_PER_M2 * self._body_surface_m2
         return sum(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,6 +80,15 @@ class Troughs:
         """Return the rows as columns; empty without any."""
         rows = [asdict(row) for row in self.rows]
         return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+    def state(self) -> dict[str, Any]:
+        """Return all rows for `restore`, and how many of the last ones are still open."""
+        return {"rows": [asdict(row) for row in self.rows], "open": len(self._open)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with the rows whose `state` this was."""
+        self.rows = [TroughRow(**row) for row in state["rows"]]
+        self._open = self.rows[len(self.rows) - state["open"] :]
 
 
 def _share_above(before: float, after: float, bound: float) -> float:
