@@ -17,6 +17,7 @@ from tumorabm.assays.command import assay
 from tumorabm.console import (
     FAILED,
     INTERRUPTED,
+    Progress,
     UserError,
     cannot_write,
     clear_messages,
@@ -35,8 +36,6 @@ from tumorabm.validation.command import sensitivity, validate
 from tumorabm.variants.command import variants
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tumorabm.bench.cases import Case
     from tumorabm.output import Recorder
     from tumorabm.output.run_folder import RunFolder
@@ -273,29 +272,15 @@ class _Interruption:
         raise KeyboardInterrupt
 
 
-class _Progress:
+class _StepProgress(Progress):
     """Simulated time, cells by type and time left: a bar in a terminal, else a line for each tenth of the run."""
 
-    def __init__(self, n_steps: int, step_min: float, console: Console) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-
+    def __init__(self, n_steps: int, step_min: float) -> None:
+        super().__init__(n_steps, "starting")
         self._n_steps = n_steps
         self._step_h = step_min / 60.0
-        self.console = console
         self._step = -1
         self._timed_from_s = 0.0
-        columns = (BarColumn(30), TextColumn("{task.description}", markup=False))
-        self._bar = Progress(*columns, console=console) if console.is_terminal else None
-        self._task = self._bar.add_task("starting", total=n_steps) if self._bar else None
-
-    def __enter__(self) -> _Progress:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar:
-            self._bar.stop()
 
     def update(self, row: dict[str, float]) -> None:
         """Show one step more; ``row`` is the last row of the time series."""
@@ -303,10 +288,9 @@ class _Progress:
         if self._step == 1:  # the first step may have compiled
             self._timed_from_s = time.perf_counter()
         is_tenth = self._step * _PLAIN_LINES // self._n_steps > (self._step - 1) * _PLAIN_LINES // self._n_steps
-        if self._bar:
-            self._bar.update(self._task, completed=self._step, description=self._text(row))
-        elif is_tenth and self._step > 0:
-            self.console.print(self._text(row), soft_wrap=True)
+        self.advance_to(self._step, self._text(row))
+        if not self.has_bar and is_tenth and self._step > 0:
+            self.print(self._text(row))
 
     def _text(self, row: dict[str, float]) -> str:
         cells = ", ".join(f"{name} {row['live_' + name]:.0f}" for name in _types(row))
@@ -321,8 +305,6 @@ def _simulate(scenario, folder, n_steps, threads, quiet, interruption) -> tuple[
     """Run a scenario into ``folder``; return the final path and the rows of the time series."""
     from contextlib import nullcontext
 
-    from rich.console import Console
-
     from tumorabm.memory import give_back_large_arrays
     from tumorabm.model import TumorModel
     from tumorabm.output.recorder import record_run
@@ -332,9 +314,7 @@ def _simulate(scenario, folder, n_steps, threads, quiet, interruption) -> tuple[
     give_back_large_arrays()
     model = TumorModel(scenario, rng=scenario.seed, threads=threads)
     interruption.check()
-    progress = (
-        None if quiet else _Progress(n_steps, model.step_min, Console(stderr=True, markup=False, highlight=False))
-    )
+    progress = None if quiet else _StepProgress(n_steps, model.step_min)
     rows: list[dict[str, float]] = []
 
     def after_step(recorder: Recorder) -> None:
