@@ -32,6 +32,7 @@ from tumorabm.console import (
     words,
     writable,
 )
+from tumorabm.sweep.command import sweep
 from tumorabm.validation.command import sensitivity, validate
 from tumorabm.variants.command import variants
 
@@ -51,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(assay, name="assay")
+app.add_typer(sweep, name="sweep")
 app.command()(validate)
 app.command()(sensitivity)
 app.command()(variants)

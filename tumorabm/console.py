@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 INTERRUPTED = 130
 FAILED = 1
+_MOST_LINES = 100  # of progress
 MAX_WIDTH = 160  # of tables that are not shown in a terminal
 
 
@@ -138,7 +139,7 @@ class Progress:
 
 
 class RunsProgress(Progress):
-    """Runs done and time left: a bar in a terminal, else a line for each run; what went wrong is always a line."""
+    """Runs done and time left: a bar in a terminal, else up to a hundred lines; what went wrong is always a line."""
 
     def __init__(self, total: int) -> None:
         super().__init__(total, f"0 of {total} runs")
@@ -161,7 +162,7 @@ class RunsProgress(Progress):
         self.advance_to(self._done, text)
         if fault is not None:
             self.print(f"{name} failed: {fault}")
-        elif not self.has_bar:
+        elif not self.has_bar and self._done % max(self._total // _MOST_LINES, 1) == 0:
             self.print(f"{name} {what}; {text}")
 
 

@@ -78,6 +78,26 @@ def require_space(folder: Path, n_bytes: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, sync and rename it, so that half a file never bears its name.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; a file that was there before is as it was.
+    """
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync(path.parent)
+
+
 class RunFolder:
     """The place of a run's files.
 
@@ -154,7 +174,7 @@ class RunFolder:
                 self.published = self._wanted
             else:
                 self.published = self._rename_to_free_name()
-            _sync(self.published.parent)
+            sync(self.published.parent)
         except OSError as error:
             raise OutputError(f"{self._message(reason(error))}; what was recorded is in {self.path}") from error
         self.path = self.published
@@ -233,10 +253,11 @@ class RunFolder:
 
 def _sync_tree(folder: Path) -> None:
     for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
-        _sync(path)
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Put a file or folder on the disk for good."""
     if os.name == "nt":  # neither folders nor files opened for reading can be synced there
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -266,6 +266,14 @@ def _override_value(text: str, value: str) -> object:
     return value
 
 
+def plain_value(text: str) -> object:
+    """Return what a text means as a TOML value; a word that is none is text, and nothing is None."""
+    try:
+        return _override_value(text, text) if text else None
+    except ScenarioError:
+        return text
+
+
 def _apply(override: _Override, data: dict[str, object], source: str) -> None:
     """Set the value in ``data``, making tables that are missing; the schema judges what comes out."""
     target: object = data

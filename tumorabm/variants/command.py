@@ -158,7 +158,7 @@ def _make_folder(folder: Path) -> None:
 def _compare(done: Sequence[Run], readouts: Sequence[str] | None, reference: str, out: Path) -> None:
     """Write ``variants.csv``, ``comparison.csv`` and ``comparison.png``, and print the comparison."""
     from tumorabm.output.readouts import live_readouts
-    from tumorabm.output.run_folder import reason
+    from tumorabm.output.run_folder import reason, write_whole
     from tumorabm.variants.plot import draw_comparison
     from tumorabm.variants.table import compare, last_rows
 
@@ -171,8 +171,8 @@ def _compare(done: Sequence[Run], readouts: Sequence[str] | None, reference: str
             raise UserError(f"--readout {name}: no run that ended has recorded it")
     comparison = compare(results, readouts, reference)
     try:
-        _write(out / "variants.csv", results.to_csv(index=False))
-        _write(out / "comparison.csv", comparison.to_csv(index=False, float_format="%.6g"))
+        write_whole(out / "variants.csv", results.to_csv(index=False).encode())
+        write_whole(out / "comparison.csv", comparison.to_csv(index=False, float_format="%.6g").encode())
         draw_comparison(results, comparison, out / "comparison.png", reference=reference, title=_title(done))
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {reason(error)}") from error
@@ -187,16 +187,6 @@ def _title(done: Sequence[Run]) -> str:
     name = done[0].scenario.name.removesuffix(f"_{done[0].variant}")
     times = " or ".join(f"{time_h:g} h" for time_h in hours)
     return f"{name} after {times}, {seeds} seed{'s' if seeds > 1 else ''}: means with 95 % intervals"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that half a table never bears its name."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _print_comparison(comparison: pd.DataFrame, reference: str) -> None:
