@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tumorabm.sweep.plan import Plan, PlannedRun
+    from tumorabm.sweep.result import Result
     from tumorabm.sweep.store import Contents
 
 _MOST_LISTED = 10
@@ -74,6 +75,67 @@ def run(
     if failed:
         complain(f"{len(failed)} of {len(planned.runs)} runs failed; tumorabm sweep status tells why")
         raise typer.Exit(FAILED)
+
+
+@sweep.command()
+def submit(
+    folder: _Folder,
+    scheduler: Annotated[str, typer.Option(metavar="NAME", help="slurm, pbs, lsf or sge.")],
+    runs_per_task: Annotated[int, typer.Option(min=1, help="Runs of a task, one after the other.")] = 50,
+    time_limit: Annotated[
+        str, typer.Option(metavar="H:MM:SS", help="Wall time of a task; it is requeued where that is not enough.")
+    ] = "4:00:00",
+    warn_seconds: Annotated[
+        int, typer.Option(min=1, help="How long before that a task is warned, gives up its run and writes its results.")
+    ] = 120,
+    array_limit: Annotated[
+        int | None, typer.Option(min=1, help="Most tasks of an array; by default what Slurm tells, else 1000.")
+    ] = None,
+    directives: Annotated[
+        list[str] | None,
+        typer.Option("--directive", metavar="TEXT", help="Option of the scheduler, --partition=short say; repeatable."),
+    ] = None,
+    retry_failed: _RetryFailed = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the scripts and submit nothing.")] = False,
+) -> None:
+    """Submit what is missing as a job array, with a job that collects; submitted again, go on from there."""
+    from tumorabm.sweep.schedulers import SchedulerError
+
+    with clear_messages():
+        limit_s = _limit(time_limit, warn_seconds)
+        try:
+            _submit(
+                folder, scheduler, dry_run, retry_failed, array_limit,
+                runs_per_task=runs_per_task, time_limit_s=limit_s, warning_s=warn_seconds, directives=directives or [],
+            )  # fmt: skip
+        except SchedulerError as error:
+            raise UserError(str(error)) from error
+
+
+@sweep.command(hidden=True)
+def worker(
+    folder: _Folder,
+    tasks: Annotated[str, typer.Option(metavar="FILE", help="Ids of the runs, a line a task.")],
+    retry_failed: _RetryFailed = False,
+) -> None:
+    """Run one task of a job array, whose index the scheduler gives."""
+    with clear_messages():
+        from tumorabm.sweep.plan import read_plan, require_as_planned
+        from tumorabm.sweep.schedulers import STOPPED_EARLY
+        from tumorabm.sweep.task import is_warning, run_task, share_of, task_index
+
+        ids = share_of(Path(tasks), task_index())
+        planned = read_plan(Path(folder))
+        require_as_planned(planned)
+        progress = RunsProgress(len(ids))
+
+        def ended(result: Result) -> None:
+            progress.ended(result.run_id, f"took {result.wall_s:.1f} s", result.error)
+
+        stopped_by = run_task(planned, ids, ended, retry_failed=retry_failed)
+    if stopped_by is not None:
+        complain(f"stopped by {stopped_by.name}; finished runs are kept")
+        raise typer.Exit(STOPPED_EARLY if is_warning(stopped_by) else INTERRUPTED)
 
 
 @sweep.command()
@@ -163,7 +225,7 @@ def _to_run(planned: Plan, contents: Contents, retry_failed: bool) -> list[Plann
 def _run_all(planned: Plan, missing: list[PlannedRun], jobs: int) -> set[str]:
     """Run all in local processes into the store; return those that failed."""
     from tumorabm.sweep.pool import run_all
-    from tumorabm.sweep.result import FAILED, Result
+    from tumorabm.sweep.result import FAILED
     from tumorabm.sweep.store import FLUSH_S, PartWriter
 
     if not missing:
@@ -187,6 +249,53 @@ def _run_all(planned: Plan, missing: list[PlannedRun], jobs: int) -> set[str]:
         complain("interrupted; finished runs are kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     return failed
+
+
+def _submit(
+    folder: str, scheduler: str, dry_run: bool, retry_failed: bool, array_limit: int | None, **options: object
+) -> None:
+    from tumorabm.scenario.messages import unknown_name
+    from tumorabm.sweep import schedulers
+    from tumorabm.sweep.submission import make_submission, warm_kernels, write_submission
+
+    if scheduler not in schedulers.SCHEDULERS:
+        raise UserError(f"--scheduler {scheduler}: {unknown_name('scheduler', scheduler, schedulers.SCHEDULERS)}")
+    if not dry_run:
+        schedulers.require_scheduler(scheduler)
+    planned, contents = _open(folder, set_aside=not dry_run)
+    missing = _to_run(planned, contents, retry_failed)
+    if not missing:
+        print(f"all {len(planned.runs)} runs have a result; nothing is submitted")
+        return
+    if array_limit is None:
+        array_limit = schedulers.ARRAY_LIMIT if dry_run else schedulers.array_limit(scheduler)
+    submission = make_submission(
+        planned, missing, scheduler, most_tasks=array_limit, retry_failed=retry_failed, **options
+    )
+    array, collector = map(str, submission.scripts)
+    if dry_run:
+        print(f"# {array}\n{submission.array}\n# {collector}\n{submission.collect}")
+        for command in schedulers.submit_commands(scheduler, array, collector)[:2]:
+            print(f"# {' '.join(command)}")
+        return
+    say("compiling kernels for the nodes, unless that was done before")
+    warm_kernels(planned, missing[0])
+    write_submission(submission)
+    job = schedulers.submit(scheduler, array, collector)
+    print(f"job {job}: {len(missing)} runs in {len(submission.tasks)} tasks; {shown(submission.folder)}")
+
+
+def _limit(text: str, warning_s: int) -> int:
+    """Return a time limit in s, or refuse one that cannot be read or leaves no time before the warning."""
+    import re
+
+    if not re.fullmatch(r"\d+:[0-5]\d:[0-5]\d", text):
+        raise UserError(f"--time-limit {text}: expected hours, minutes and seconds, as in 4:00:00")
+    hours, minutes, seconds = map(int, text.split(":"))
+    limit_s = 3600 * hours + 60 * minutes + seconds
+    if limit_s <= warning_s:
+        raise UserError(f"--time-limit {text}: expected more than the {warning_s} s of --warn-seconds")
+    return limit_s
 
 
 def _list(what: str, lines: list[str]) -> None:

@@ -177,16 +177,11 @@ def _require_readouts(sweep: Sweep, resolved: Sequence[tuple[Scenario, int]], pa
 
 def _columns(scenarios: Iterable[Scenario]) -> list[str]:
     """Return the columns that any of the scenarios records; one model is made of all that record the same."""
-    alike = {
-        (
-            tuple(scenario.cells),
-            scenario.field_names,
-            tuple(scenario.sites),
-            scenario.domain.mode,
-            frozenset(dose.drug for dose in scenario.pharmacology.doses),
-        ): scenario
-        for scenario in scenarios
-    }
+    alike: dict[object, Scenario] = {}
+    for scenario in scenarios:
+        drugs = frozenset(dose.drug for dose in scenario.pharmacology.doses)
+        parts = (tuple(scenario.cells), scenario.field_names, tuple(scenario.sites), scenario.domain.mode, drugs)
+        alike.setdefault(parts, scenario)
     try:
         return list(dict.fromkeys(name for scenario in alike.values() for name in series_columns(scenario)))
     except FloatingPointError as error:

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tumorabm.output.run_folder import OutputError, reason
-from tumorabm.sweep.plan import Plan, PlannedRun
-from tumorabm.sweep.result import FAILED, Result
+from tumorabm.sweep.plan import Plan
+from tumorabm.sweep.result import DONE, FAILED, Result
 from tumorabm.sweep.store import PartWriter, read_store
 
 INDEX_VARIABLES = ("SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX", "SGE_TASK_ID")
 """Where Slurm, PBS Pro, Torque, LSF and SGE give a task its index."""
 
-_WARNINGS = ("SIGUSR1", "SIGUSR2", "SIGTERM", "SIGINT")
+_WARNINGS = ("SIGUSR1", "SIGUSR2")  # that the time is nearly up; the others are cancellations
+_SIGNALS = (*_WARNINGS, "SIGTERM", "SIGINT")
 
 
 def task_index(environment: Mapping[str, str] = os.environ) -> int:
@@ -54,10 +55,12 @@ def share_of(tasks: Path, index: int) -> list[str]:
     return lines[index - 1].split()
 
 
-def run_task(plan: Plan, ids: Sequence[str], ended: Callable[[PlannedRun, Result], object]) -> bool:
-    """Run those of these runs that have no result yet; return whether all came to an end.
+def run_task(
+    plan: Plan, ids: Sequence[str], ended: Callable[[Result], object], *, retry_failed: bool = False
+) -> signal.Signals | None:
+    """Run those of these runs that have no result yet; return the signal that stopped it early, or None.
 
-    A warning signal gives up the present run between two steps. What ended before is written in any case.
+    A signal gives up the present run between two steps. What ended before is written in any case.
 
     Parameters
     ----------
@@ -66,7 +69,9 @@ def run_task(plan: Plan, ids: Sequence[str], ended: Callable[[PlannedRun, Result
     ids
         Of runs of the plan.
     ended
-        Called with each run and its result.
+        Called with the result of each run.
+    retry_failed
+        Run also those again that failed.
 
     Raises
     ------
@@ -80,9 +85,10 @@ def run_task(plan: Plan, ids: Sequence[str], ended: Callable[[PlannedRun, Result
     if unknown := [run_id for run_id in ids if run_id not in planned]:
         raise OutputError(f"{plan.folder}: run {unknown[0]} of the task is not in the plan; submit again")
     present = read_store(plan.parts, verify=False)
+    settled = (DONE,) if retry_failed else (DONE, FAILED)
     writer = PartWriter(plan.parts)
     give_back_large_arrays()
-    with _warnings() as warned:
+    with _noted_signals() as warned:
 
         def between_steps() -> None:
             writer.flush_if_due()
@@ -91,22 +97,22 @@ def run_task(plan: Plan, ids: Sequence[str], ended: Callable[[PlannedRun, Result
 
         try:
             for run_id in ids:
-                if present.status(run_id) is None:
+                if present.status(run_id) not in settled:
                     result = execute(plan, planned[run_id], between_steps)
                     writer.add(result)
-                    ended(planned[run_id], result)
+                    ended(result)
         except AbandonedError:
-            return False
+            return signal.Signals(warned[0])
         finally:
             writer.flush()
-    return True
+    return None
 
 
 @contextmanager
-def _warnings() -> Iterator[list[int]]:
-    """Yield a list that gets the numbers of the warning signals that come meanwhile."""
+def _noted_signals() -> Iterator[list[int]]:
+    """Yield a list that gets the numbers of the signals that come meanwhile."""
     received: list[int] = []
-    numbers = [getattr(signal, name) for name in _WARNINGS if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     before = {number: signal.signal(number, lambda number, frame: received.append(number)) for number in numbers}
     try:
         yield received
@@ -115,6 +121,6 @@ def _warnings() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def fault_of(result: Result) -> str | None:
-    """Return what went wrong in a run, or None."""
-    return result.error if result.status == FAILED else None
+def is_warning(number: signal.Signals) -> bool:
+    """Return whether a signal says that the time is nearly up, so that the task is to be queued again."""
+    return number.name in _WARNINGS
