@@ -13,7 +13,7 @@ import pyarrow as pa
 from tumorabm.model import TumorModel
 from tumorabm.output.readouts import observe_sites
 from tumorabm.sweep.plan import Plan, PlannedRun, readouts_of, scenario_of
-from tumorabm.sweep.result import Result, failed
+from tumorabm.sweep.result import DONE, Result, failed
 from tumorabm.sweep.schema import Readout
 
 _Row = dict[str, float]
@@ -46,9 +46,10 @@ def execute(plan: Plan, run: PlannedRun, between_steps: Callable[[], object] = l
         raise
     except Exception as error:
         return failed(run.run_id, "; ".join(filter(None, (type(error).__name__, str(error)))), _since(began_s))
+    wall_s = _since(began_s)
     readouts = {readout.name: read_off(readout, rows) for readout in readouts_of(plan.sweep, rows[0])}
     digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-    return Result(run.run_id, "done", None, _since(began_s), time.time(), digest, readouts, _to_arrow(kept))
+    return Result(run.run_id, DONE, None, wall_s, time.time(), digest, readouts, _to_arrow(kept))
 
 
 def read_off(readout: Readout, rows: Sequence[_Row]) -> float | None:
