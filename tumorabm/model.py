@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from mesa import DataCollector
 
 from tumorabm.biology import states as s
 from tumorabm.biology.cell import advance_cells
@@ -30,6 +30,7 @@ from tumorabm.biology.parameters import parameter_table
 from tumorabm.cells import Block, ColumnModel, Population, attach_layers
 from tumorabm.circulation import Circulation
 from tumorabm.clock_cells import CLOCK_BLOCKS, ClockCells
+from tumorabm.collector import RowCollector
 from tumorabm.events import EventLog, drain_all
 from tumorabm.fields import Field, Grid
 from tumorabm.finite import bad_states, bad_voxel, describe_cell, first_fault
@@ -59,6 +60,7 @@ from tumorabm.observables import EVERY_ROW, cell_columns, observe
 from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs, uniform_pairs
 from tumorabm.scenario import Scenario
+from tumorabm.scenario.load import with_parameters
 from tumorabm.scenario.site_schema import BLOOD, PRIMARY
 from tumorabm.sums import sum_in_any_order
 from tumorabm.surroundings import Surroundings
@@ -108,7 +110,7 @@ class TumorModel(ColumnModel):
     Parameters
     ----------
     scenario
-        What `tumorabm.load_scenario` returns.
+        What `tumorabm.load_scenario` returns, or the path of a scenario file.
     rng
         Seed or generator; by default the scenario's seed. The same seed gives the same bits on any number of threads.
     threads
@@ -116,9 +118,14 @@ class TumorModel(ColumnModel):
     body, site
         Of a site beside the primary one: the model of the primary site, with which it shares plasma, threads and random
         key, and its name. The primary model makes the others itself.
+    parameters
+        Values in place of the scenario's by the keys of ``--set``, as in ``**{"cells.blast.count": 100}``, so that
+        `mesa.batch_run` can vary them.
 
     Raises
     ------
+    ScenarioError
+        The scenario file, or a parameter, is wrong.
     MemoryError
         The machine cannot hold the scenario.
     FloatingPointError
@@ -157,15 +164,17 @@ class TumorModel(ColumnModel):
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: Scenario | str | os.PathLike[str],
         rng: int | np.random.Generator | None = None,
         threads: int | None = None,
         *,
         body: TumorModel | None = None,
         site: str = PRIMARY,
+        **parameters: object,
     ) -> None:
-        if not isinstance(scenario, Scenario):
+        if not isinstance(scenario, Scenario | str | os.PathLike):
             raise TypeError(f"TumorModel: expected what load_scenario returns, got {type(scenario).__name__}")
+        scenario = with_parameters(scenario, parameters)
         require_memory(scenario)
         super().__init__(rng=scenario.seed if rng is None else rng)
         self.scenario = scenario
@@ -225,7 +234,7 @@ class TumorModel(ColumnModel):
         }
         self.circulation = Circulation(self) if scenario.circulation else None
         self._observed = self.observe()
-        self.datacollector = DataCollector(model_reporters={name: _reporter(name) for name in self._observed})
+        self.datacollector = RowCollector({name: _reporter(name) for name in self._observed})
         self.datacollector.collect(self)
 
     # ---------------------------------------------------------------- the step

@@ -95,7 +95,11 @@ class Cluster:
         self._daemon(["slurmctld"])
         for name in NODES:
             self.start_node(name)
-        self.wait(lambda: self.call("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * len(NODES), 60.0)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until all nodes can take jobs."""
+        self.wait(lambda: self.call("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * len(NODES), 120.0)
 
     def start_node(self, name: str) -> None:
         """Start the daemon of a node."""

@@ -134,7 +134,7 @@ def test_runs_of_a_corrupted_part_are_submitted_again(cluster, finished, tmp_pat
 
 
 def test_the_death_of_a_whole_node_loses_nothing_that_was_written(cluster, tmp_path):
-    folder = planned(cluster, tmp_path, seeds=4, hours=300)
+    folder = planned(cluster, tmp_path, seeds=4, hours=150)
     submit(cluster, folder, "--runs-per-task", 1)
     cluster.wait(lambda: len(list((folder / "parts").glob("*.parquet"))) >= 2, PATIENCE_S)
     cluster.kill_node("n1")
@@ -143,18 +143,18 @@ def test_the_death_of_a_whole_node_loses_nothing_that_was_written(cluster, tmp_p
         cluster.wait_until_over(PATIENCE_S)
     finally:
         cluster.start_node("n1")
-        cluster.call("scontrol", "update", "nodename=n1", "state=resume")
+        cluster.wait_until_ready()
+    assert 2 <= len(written) < 8
     assert_all_done(folder)
     assert {path: path.read_bytes() for path in written} == written
 
 
 def test_a_task_whose_time_is_up_is_requeued_and_goes_on(cluster, tmp_path):
-    folder = planned(cluster, tmp_path, seeds=12, hours=300)
-    submit(cluster, folder, "--runs-per-task", 24, "--time-limit", "0:01:00", "--warn-seconds", 40)
+    folder = planned(cluster, tmp_path, seeds=100, hours=20)  # 200 short runs: some are done before each warning
+    submit(cluster, folder, "--runs-per-task", 200, "--time-limit", "0:01:00", "--warn-seconds", 35)
     cluster.wait_until_over(PATIENCE_S)
     assert "stopped by SIGUSR1; finished runs are kept" in logs(folder)
     assert_all_done(folder)
-    assert len(list((folder / "parts").glob("*.parquet"))) >= 2
 
 
 def test_four_tasks_that_compile_at_once_do_not_disturb_one_another(cluster, tmp_path):

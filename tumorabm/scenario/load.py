@@ -123,6 +123,21 @@ def scenario_from_dict(
         ) from None
 
 
+def with_parameters(scenario: Scenario | str | os.PathLike[str], parameters: Mapping[str, object]) -> Scenario:
+    """Return a scenario, or that of a file, with values in place of its own by the keys of ``--set``.
+
+    Raises
+    ------
+    ScenarioError
+        With all problems of the file and the parameters, one a line.
+    """
+    if not isinstance(scenario, Scenario):
+        return load_scenario(scenario, parameters)
+    if not parameters:
+        return scenario
+    return scenario_from_dict(tomllib.loads(scenario.to_toml()), parameters, source=f"scenario {scenario.name}")
+
+
 def for_hours(load: Callable[[Overrides], Scenario], hours: float | None, given: str) -> tuple[Scenario, int]:
     """Return a scenario and the number of steps to run: more hours than it has extend it, fewer stop the run early.
 
