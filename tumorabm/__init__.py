@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tumorabm.model import TumorModel
     from tumorabm.scenario import Scenario, ScenarioError, load_scenario
+    from tumorabm.sweep.collect import read_sweep
 
-__all__ = ["Scenario", "ScenarioError", "TumorModel", "load_scenario"]
+__all__ = ["Scenario", "ScenarioError", "TumorModel", "load_scenario", "read_sweep"]
+_MODULES = {"TumorModel": "tumorabm.model", "read_sweep": "tumorabm.sweep.collect"}
 
 
 def __getattr__(name: str) -> object:
     """Import the public names when they are first used, so that the command line answers at once."""
     if name in __all__:
-        return getattr(import_module("tumorabm.model" if name == "TumorModel" else "tumorabm.scenario"), name)
+        return getattr(import_module(_MODULES.get(name, "tumorabm.scenario")), name)
     raise AttributeError(f"module 'tumorabm' has no attribute {name!r}")

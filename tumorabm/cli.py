@@ -21,6 +21,7 @@ from tumorabm.assays.command import assay
 from tumorabm.console import (
     FAILED,
     INTERRUPTED,
+    Progress,
     UserError,
     cannot_write,
     clear_messages,
@@ -36,12 +37,11 @@ from tumorabm.console import (
     words,
     writable,
 )
+from tumorabm.sweep.command import sweep
 from tumorabm.validation.command import sensitivity, validate
 from tumorabm.variants.command import variants
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tumorabm.bench.cases import Case
     from tumorabm.model import TumorModel
     from tumorabm.output.checkpoint_series import CheckpointSchedule
@@ -61,6 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(assay, name="assay")
+app.add_typer(sweep, name="sweep")
 app.command()(validate)
 app.command()(sensitivity)
 app.command()(variants)
@@ -314,30 +315,16 @@ class _Interruption:
         raise KeyboardInterrupt
 
 
-class _Progress:
+class _StepProgress(Progress):
     """Simulated time, cells by type and time left: a bar in a terminal, else a line for each tenth of the run."""
 
-    def __init__(self, n_steps: int, step_min: float, console: Console, first_step: int) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-
+    def __init__(self, n_steps: int, step_min: float, first_step: int) -> None:
+        super().__init__(n_steps, "starting")
         self._n_steps = n_steps
         self._step_h = step_min / 60.0
-        self.console = console
         self._first_step = first_step
         self._step = first_step - 1
         self._timed_from_s = 0.0
-        columns = (BarColumn(30), TextColumn("{task.description}", markup=False))
-        self._bar = Progress(*columns, console=console) if console.is_terminal else None
-        self._task = self._bar.add_task("starting", total=n_steps) if self._bar else None
-
-    def __enter__(self) -> _Progress:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar:
-            self._bar.stop()
 
     def update(self, row: dict[str, float]) -> None:
         """Show one step more; ``row`` is the last row of the time series."""
@@ -345,10 +332,9 @@ class _Progress:
         if self._step == self._first_step + 1:  # the first step may have compiled
             self._timed_from_s = time.perf_counter()
         is_tenth = self._step * _PLAIN_LINES // self._n_steps > (self._step - 1) * _PLAIN_LINES // self._n_steps
-        if self._bar:
-            self._bar.update(self._task, completed=self._step, description=self._text(row))
-        elif is_tenth and self._step > self._first_step:
-            self.console.print(self._text(row), soft_wrap=True)
+        self.advance_to(self._step, self._text(row))
+        if not self.has_bar and is_tenth and self._step > self._first_step:
+            self.print(self._text(row))
 
     def _text(self, row: dict[str, float]) -> str:
         cells = ", ".join(f"{name} {row['live_' + name]:.0f}" for name in _types(row))
@@ -427,10 +413,7 @@ def _watched(
     record: Callable[..., Path], model: TumorModel, n_steps: int, quiet: bool, interruption: _Interruption
 ) -> tuple[Path, list[dict[str, float]]]:
     """Let ``record`` run a model, show how far it is, and do what signals ask for after the step."""
-    from rich.console import Console
-
-    stderr = Console(stderr=True, markup=False, highlight=False)
-    progress = None if quiet else _Progress(n_steps, model.step_min, stderr, model.tick)
+    progress = None if quiet else _StepProgress(n_steps, model.step_min, model.tick)
     rows: list[dict[str, float]] = []
 
     def after_step(recorder: Recorder) -> None:

@@ -1,11 +1,11 @@
-"""What the commands share: clear messages, exit codes, tables, scenarios to run, and files that may be written."""
+"""What the commands share: clear messages, exit codes, progress, tables, and scenarios and files that are given."""
 
 from __future__ import annotations
 
-import math
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 INTERRUPTED = 130
 FAILED = 1
+_MOST_LINES = 100  # of progress
 MAX_WIDTH = 160  # of tables that are not shown in a terminal
 
 
@@ -73,16 +74,12 @@ def require_threads(counts: list[int]) -> list[int]:
 def load_to_run(path: str, overrides: Sequence[str], variant: str | None, hours: float | None) -> tuple[Scenario, int]:
     """Return a scenario and the number of steps to run: more hours than it has extend it, fewer stop the run early."""
     from tumorabm.scenario import load_scenario
+    from tumorabm.scenario.load import for_hours
 
-    loaded = load_scenario(path, overrides, variant)
-    if hours is None:
-        return loaded, loaded.n_steps
-    step_min = loaded.time.step_min
-    if not (math.isfinite(hours) and loaded.time.whole_steps(hours)):
-        raise UserError(f"--hours {hours:g}: expected a positive whole number of steps of {step_min:g} min")
-    if hours > loaded.hours:
-        loaded = load_scenario(path, [*overrides, f"hours={hours!r}"], variant)
-    return loaded, round(hours * 60.0 / step_min)
+    def load(more: Mapping[str, object]) -> Scenario:
+        return load_scenario(path, [*overrides, *(f"{key}={value!r}" for key, value in more.items())], variant)
+
+    return for_hours(load, hours, "--hours")
 
 
 def writable(path: Path, option: str) -> Path:
@@ -103,6 +100,94 @@ def cannot_write(path: Path, option: str, error: OSError) -> UserError:
     from tumorabm.output.run_folder import reason
 
     return UserError(f"{option} {path}: cannot be written: {reason(error)}")
+
+
+class Progress:
+    """How far long work is, on the error stream: a bar with text in a terminal, else lines.
+
+    Parameters
+    ----------
+    total
+        Number of parts that the work has.
+    text
+        What to show before the first part is done.
+
+    Attributes
+    ----------
+    has_bar
+        Whether there is a bar; without one the caller says of what it prints a line.
+    """
+
+    def __init__(self, total: int, text: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._console = Console(stderr=True, markup=False, highlight=False)
+        self.has_bar = self._console.is_terminal
+        if self.has_bar:
+            columns = (BarColumn(30), TextColumn("{task.description}", markup=False))
+            self._bar = Progress(*columns, console=self._console)
+            self._task = self._bar.add_task(text, total=total)
+
+    def __enter__(self) -> Progress:
+        if self.has_bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.has_bar:
+            self._bar.stop()
+
+    def advance_to(self, completed: int, text: str) -> None:
+        """Let the bar, if there is one, show so many parts done and the text."""
+        if self.has_bar:
+            self._bar.update(self._task, completed=completed, description=text)
+
+    def print(self, line: str) -> None:
+        """Print a line, above the bar if there is one."""
+        self._console.print(line, soft_wrap=True)
+
+
+class RunsProgress(Progress):
+    """Runs done and time left: a bar in a terminal, else up to a hundred lines; what went wrong is always a line."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total, f"0 of {total} runs")
+        self._total, self._done = total, 0
+        self._began_s = time.perf_counter()
+
+    def ended(self, name: str, what: str, fault: str | None) -> None:
+        """Show one run more.
+
+        Parameters
+        ----------
+        name, what
+            Of the run, and what it did ("ran 3 h").
+        fault
+            What went wrong in it, or None.
+        """
+        self._done += 1
+        left_s = (time.perf_counter() - self._began_s) * (self._total - self._done) / self._done
+        text = f"{self._done} of {self._total} runs, {clock_time(left_s)} left"
+        self.advance_to(self._done, text)
+        if fault is not None:
+            self.print(f"{name} failed: {fault}")
+        elif not self.has_bar and self._done % max(self._total // _MOST_LINES, 1) == 0:
+            self.print(f"{name} {what}; {text}")
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt meanwhile.
+
+    SIGINT too: a shell lets its background commands ignore it, and they inherit that.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from mesa import DataCollector
 
 from tumorabm.biology import states as s
 from tumorabm.biology.cell import advance_cells
@@ -31,6 +31,7 @@ from tumorabm.biology.parameters import parameter_table
 from tumorabm.cells import Block, ColumnModel, Population, attach_layers
 from tumorabm.circulation import Circulation
 from tumorabm.clock_cells import CLOCK_BLOCKS, ClockCells
+from tumorabm.collector import RowCollector
 from tumorabm.events import EventLog, drain_all
 from tumorabm.fields import Field, Grid
 from tumorabm.finite import bad_states, bad_voxel, describe_cell, first_fault
@@ -62,6 +63,7 @@ from tumorabm.pharmacology import Plasma
 from tumorabm.philox import Stream, normal_pairs, uniform_pairs
 from tumorabm.random_state import generator_state, python_random_state, restore_python_random, restored_generator
 from tumorabm.scenario import Scenario, ScenarioError
+from tumorabm.scenario.load import with_parameters
 from tumorabm.scenario.site_schema import BLOOD, PRIMARY
 from tumorabm.sums import sum_in_any_order
 from tumorabm.surroundings import Surroundings
@@ -111,7 +113,7 @@ class TumorModel(ColumnModel):
     Parameters
     ----------
     scenario
-        What `tumorabm.load_scenario` returns.
+        What `tumorabm.load_scenario` returns, or the path of a scenario file.
     rng
         Seed or generator; by default the scenario's seed. The same seed gives the same bits on any number of threads.
     threads
@@ -122,9 +124,14 @@ class TumorModel(ColumnModel):
     body, site
         Of a site beside the primary one: the model of the primary site, with which it shares plasma, threads and random
         key, and its name. The primary model makes the others itself.
+    parameters
+        Values in place of the scenario's by the keys of ``--set``, as in ``**{"cells.blast.count": 100}``, so that
+        `mesa.batch_run` can vary them.
 
     Raises
     ------
+    ScenarioError
+        The scenario file, or a parameter, is wrong.
     MemoryError
         The machine cannot hold the scenario.
     FloatingPointError
@@ -165,16 +172,18 @@ class TumorModel(ColumnModel):
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: Scenario | str | os.PathLike[str],
         rng: int | np.random.Generator | None = None,
         threads: int | None = None,
         *,
         state: Mapping[str, Any] | None = None,
         body: TumorModel | None = None,
         site: str = PRIMARY,
+        **parameters: object,
     ) -> None:
-        if not isinstance(scenario, Scenario):
+        if not isinstance(scenario, Scenario | str | os.PathLike):
             raise TypeError(f"TumorModel: expected what load_scenario returns, got {type(scenario).__name__}")
+        scenario = with_parameters(scenario, parameters)
         require_memory(scenario)
         super().__init__(rng=scenario.seed if rng is None else rng)
         self.scenario = scenario
@@ -246,11 +255,11 @@ class TumorModel(ColumnModel):
         if state is not None and body is None:
             self._restore_shared(state)
         self._observed = self.observe() if state is None else dict(state["observed"])
-        self.datacollector = DataCollector(model_reporters={name: _reporter(name) for name in self._observed})
+        self.datacollector = RowCollector({name: _reporter(name) for name in self._observed})
         if state is None:
             self.datacollector.collect(self)
         else:
-            self.datacollector.model_vars.update(unpacked(state["collected"]))
+            self.datacollector.restore(unpacked(state["collected"]), state["collected_ticks"])
 
     # ---------------------------------------------------------------- the step
 
@@ -409,6 +418,7 @@ class TumorModel(ColumnModel):
             "seeded": self._seeded,
             "observed": self._observed,
             "collected": packed({name: collected[name] for name in self._observed}),
+            "collected_ticks": self.datacollector.ticks,
             "other_sites": {name: site.state() for name, site in self.other_sites.items()},
             **({"plasma": self.plasma.state(), "stages_s": self.stages_s} if not self._site_number else {}),
             **({"circulation": self.circulation.state()} if self.circulation else {}),

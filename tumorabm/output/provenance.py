@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -10,6 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_OUTER_EDGE = (
+    "assays", "bench", "cli.py", "console.py", "output", "processes.py", "server", "sweep", "validation", "variants",
+)  # fmt: skip
 
 
 def package_version() -> str:
@@ -32,6 +36,19 @@ def code_version() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return package_version()
+
+
+def model_version() -> str:
+    """Return the version with a hash of all source files on which the numbers of a run depend.
+
+    Commands, pictures and files of results are not among them: a change there leaves results what they are.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in ("*.py", "*.toml") for path in _PACKAGE.rglob(pattern)):
+        name = path.relative_to(_PACKAGE)
+        if name.parts[0] not in _OUTER_EDGE:
+            digest.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{package_version()}+{digest.hexdigest()[:12]}"
 
 
 def versions() -> dict[str, str]:

@@ -85,6 +85,26 @@ def require_space(folder: Path, n_bytes: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, sync and rename it, so that half a file never bears its name.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; a file that was there before is as it was.
+    """
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync(path.parent)
+
+
 class RunFolder:
     """The place of a run's files.
 

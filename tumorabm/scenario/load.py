@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from tumorabm.scenario.messages import Key, ScenarioError, dotted, explain
+from tumorabm.scenario.messages import Key, ScenarioError, dotted, explain, shown
 from tumorabm.scenario.schema import Scenario
 from tumorabm.scenario.variants import VARIANTS, take_variants, vary
 
+Overrides = Sequence[str] | Mapping[str, object]
+"""Values in place of a scenario's: ``"key.below=value"`` with a TOML value each, or values by ``"key.below"``."""
 
-def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = (), variant: str | None = None) -> Scenario:
+
+def load_scenario(path: str | os.PathLike[str], overrides: Overrides = (), variant: str | None = None) -> Scenario:
     """Read and check a scenario file.
 
     Parameters
@@ -28,6 +32,7 @@ def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = (), v
     overrides
         Values to use in place of the file's, each ``"key.below=value"`` with a TOML value; a word that is no TOML value
         is taken as text. List items are named by index: ``"pharmacology.doses.0.day=3"``. They act after the variant.
+        Or values by key, as in ``{"pharmacology.doses.0.day": 3}``.
     variant
         Name of the table ``[variants.<name>]`` of the file that is merged over the rest of it; by default none.
 
@@ -41,10 +46,31 @@ def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = (), v
     ScenarioError
         With all problems of the file, one a line.
     """
-    path = Path(path)
-    data = _parse(_read(path), path)
-    data.setdefault("name", re.sub(r"[^A-Za-z0-9_-]", "_", path.stem))
-    return scenario_from_dict(data, overrides, variant, source=str(path))
+    return scenario_from_dict(read_scenario(path), overrides, variant, source=str(path))
+
+
+def read_scenario(path: str | os.PathLike[str]) -> dict[str, object]:
+    """Return a scenario file as `scenario_from_dict` takes it, unchecked, with the name of the file where it has none.
+
+    Raises
+    ------
+    ScenarioError
+        The file cannot be read, or is no TOML.
+    """
+    data = read_toml(path)
+    data.setdefault("name", re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem))
+    return data
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, object]:
+    """Return a TOML file as nested dictionaries and lists.
+
+    Raises
+    ------
+    ScenarioError
+        The file cannot be read, or is no TOML.
+    """
+    return _parse(_read(Path(path)), Path(path))
 
 
 def variant_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -55,13 +81,12 @@ def variant_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     ScenarioError
         The file cannot be read, or a variant is no table.
     """
-    path = Path(path)
-    return tuple(take_variants(_parse(_read(path), path), str(path)))
+    return tuple(take_variants(read_toml(path), str(path)))
 
 
 def scenario_from_dict(
     data: Mapping[str, object],
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     variant: str | None = None,
     *,
     source: str = "scenario",
@@ -96,6 +121,49 @@ def scenario_from_dict(
         raise ScenarioError(
             explain(error, data, Scenario.json_schema(), lambda key: _origin(key, parsed, source))
         ) from None
+
+
+def with_parameters(scenario: Scenario | str | os.PathLike[str], parameters: Mapping[str, object]) -> Scenario:
+    """Return a scenario, or that of a file, with values in place of its own by the keys of ``--set``.
+
+    Raises
+    ------
+    ScenarioError
+        With all problems of the file and the parameters, one a line.
+    """
+    if not isinstance(scenario, Scenario):
+        return load_scenario(scenario, parameters)
+    if not parameters:
+        return scenario
+    return scenario_from_dict(tomllib.loads(scenario.to_toml()), parameters, source=f"scenario {scenario.name}")
+
+
+def for_hours(load: Callable[[Overrides], Scenario], hours: float | None, given: str) -> tuple[Scenario, int]:
+    """Return a scenario and the number of steps to run: more hours than it has extend it, fewer stop the run early.
+
+    Parameters
+    ----------
+    load
+        Returns the scenario with more overrides than it has.
+    hours
+        Simulated time, h; by default the scenario's.
+    given
+        What messages call the option or key that gave the hours.
+
+    Raises
+    ------
+    ScenarioError
+        The hours are no whole number of steps, or the scenario cannot be that long.
+    """
+    loaded = load({})
+    if hours is None:
+        return loaded, loaded.n_steps
+    step_min = loaded.time.step_min
+    if not (math.isfinite(hours) and loaded.time.whole_steps(hours)):
+        raise ScenarioError(f"{given} {hours:g}: expected a positive whole number of steps of {step_min:g} min")
+    if hours > loaded.hours:
+        loaded = load({"hours": hours})
+    return loaded, round(hours * 60.0 / step_min)
 
 
 # -- files ----------------------------------------------------------------------------------------------------------
@@ -156,18 +224,20 @@ def _syntax_message(message: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class _Override:
-    """One ``--set``: its text, the path that it sets, and the value."""
+    """One value in place of the scenario's: its text, the path that it sets, the value, and what gave it."""
 
     text: str
     key: tuple[str, ...]
     value: object
+    given_by: str = "--set"
 
 
-def _parse_overrides(overrides: Sequence[str]) -> list[_Override]:
+def _parse_overrides(overrides: Overrides) -> list[_Override]:
     parsed, problems = [], []
-    for text in overrides:
+    items = overrides.items() if isinstance(overrides, Mapping) else ((text,) for text in overrides)
+    for item in items:
         try:
-            parsed.append(_parse_override(text))
+            parsed.append(_keyed_override(*item) if isinstance(overrides, Mapping) else _parse_override(*item))
         except ScenarioError as error:
             problems.append(str(error))
     if problems:
@@ -178,11 +248,24 @@ def _parse_overrides(overrides: Sequence[str]) -> list[_Override]:
 def _parse_override(text: str) -> _Override:
     left, sign, right = text.partition("=")
     key = tuple(part.strip() for part in left.split("."))
-    if not sign or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in key):
+    if not sign or not _is_key(key):
         raise ScenarioError(f"--set {text}: expected key=value, as in cells.blast.count=100")
     if key[0] == VARIANTS:
         raise ScenarioError(f"--set {text}: expected a key outside {VARIANTS}, because it acts after the variant")
     return _Override(text, key, _override_value(text, right.strip()))
+
+
+def _keyed_override(name: str, value: object) -> _Override:
+    key = tuple(name.split("."))
+    if not _is_key(key):
+        raise ScenarioError(f"parameter {name}: expected a key, as in cells.blast.count")
+    if key[0] == VARIANTS:
+        raise ScenarioError(f"parameter {name}: expected a key outside {VARIANTS}, because it acts after the variant")
+    return _Override(f"{name} = {shown(value)}", key, value, "parameter")
+
+
+def _is_key(parts: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in parts)
 
 
 def _override_value(text: str, value: str) -> object:
@@ -198,6 +281,14 @@ def _override_value(text: str, value: str) -> object:
     return value
 
 
+def plain_value(text: str) -> object:
+    """Return what a text means as a TOML value; a word that is none is text, and nothing is None."""
+    try:
+        return _override_value(text, text) if text else None
+    except ScenarioError:
+        return text
+
+
 def _apply(override: _Override, data: dict[str, object], source: str) -> None:
     """Set the value in ``data``, making tables that are missing; the schema judges what comes out."""
     target: object = data
@@ -208,7 +299,7 @@ def _apply(override: _Override, data: dict[str, object], source: str) -> None:
             if not 0 <= index < len(target):
                 where = dotted(override.key[:depth])
                 raise ScenarioError(
-                    f"--set {override.text} ({source}): {where} is a list of {len(target)}; "
+                    f"{override.given_by} {override.text} ({source}): {where} is a list of {len(target)}; "
                     f"expected {f'an index from 0 to {len(target) - 1}' if target else 'no index'}, not {part}"
                 )
         elif isinstance(target, dict):
@@ -217,7 +308,9 @@ def _apply(override: _Override, data: dict[str, object], source: str) -> None:
                 target.setdefault(index, {})
         else:
             where = dotted(override.key[:depth])
-            raise ScenarioError(f"--set {override.text} ({source}): {where} is a value, not a table with {part}")
+            raise ScenarioError(
+                f"{override.given_by} {override.text} ({source}): {where} is a value, not a table with {part}"
+            )
         if last:
             target[index] = override.value
         else:
@@ -230,5 +323,5 @@ def _origin(key: Key, overrides: Sequence[_Override], source: str) -> str:
     for override in reversed(overrides):
         n = min(len(parts), len(override.key))
         if parts[:n] == override.key[:n]:
-            return f"{source} with --set"
+            return f"{source} with {override.given_by}"
     return source

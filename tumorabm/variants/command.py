@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,14 +12,15 @@ import typer
 from tumorabm.console import (
     FAILED,
     INTERRUPTED,
+    RunsProgress,
     UserError,
     clear_messages,
-    clock_time,
     complain,
     load_to_run,
     print_table,
     say,
     shown,
+    stopped_by_signals,
 )
 
 if TYPE_CHECKING:
@@ -112,16 +111,12 @@ def _require_readouts(readouts: Sequence[str], runs: Sequence[Run]) -> None:
 
 def _columns(run: Run) -> list[str]:
     """Return the columns that the time series of a run has, those of other sites with their names."""
-    from tumorabm.model import TumorModel
-    from tumorabm.variants.table import column
+    from tumorabm.output.readouts import series_columns
 
     try:
-        model = TumorModel(run.scenario, rng=run.seed, threads=1)
-        columns = {site: part.observe() for site, part in model.sites.items()}
+        return series_columns(run.scenario)
     except FloatingPointError as error:
         raise UserError(f"variant {run.variant} cannot begin: {error}") from error
-    choices = [column(site, name) for site, names in columns.items() for name in names if name != "time_h"]
-    return [*choices, "circulating_cells"] if model.circulation else choices
 
 
 def _run_missing(runs: Sequence[Run], jobs: int) -> dict[Run, str]:
@@ -133,23 +128,18 @@ def _run_missing(runs: Sequence[Run], jobs: int) -> dict[Run, str]:
         say(f"{len(runs) - len(missing)} of {len(runs)} runs are there already")
     _make_folder(runs[0].folder.parent)
     faults: dict[Run, str] = {}
-    # SIGINT too: a shell lets its background commands ignore it, and they inherit that
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with _Progress(len(missing)) as progress:
+        with stopped_by_signals(), RunsProgress(len(missing)) as progress:
 
             def ended(run: Run, fault: str | None) -> None:
                 if fault is not None:
                     faults[run] = fault
-                progress.update(run, fault)
+                progress.ended(run.folder.name, f"ran {run.hours:g} h", fault)
 
             run_all(missing, jobs, ended)
     except KeyboardInterrupt:
         complain("interrupted; finished runs are kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return faults
 
 
@@ -162,50 +152,15 @@ def _make_folder(folder: Path) -> None:
         raise UserError(f"--out {shown(folder)}: cannot be written: {reason(error)}") from error
 
 
-class _Progress:
-    """Runs done and time left: a bar in a terminal, else a line for each run; what went wrong is always a line."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self._total, self._done = total, 0
-        self._began_s = time.perf_counter()
-        self._console = Console(stderr=True, markup=False, highlight=False)
-        columns = (BarColumn(30), TextColumn("{task.description}", markup=False))
-        self._bar = Progress(*columns, console=self._console) if self._console.is_terminal else None
-        self._task = self._bar.add_task(f"0 of {total} runs", total=total) if self._bar else None
-
-    def __enter__(self) -> _Progress:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def update(self, run: Run, fault: str | None) -> None:
-        """Show one run more, and what went wrong in it."""
-        self._done += 1
-        left_s = (time.perf_counter() - self._began_s) * (self._total - self._done) / self._done
-        text = f"{self._done} of {self._total} runs, {clock_time(left_s)} left"
-        if self._bar:
-            self._bar.update(self._task, completed=self._done, description=text)
-        if fault is not None:
-            self._console.print(f"{run.folder.name} failed: {fault}", soft_wrap=True)
-        elif not self._bar:
-            self._console.print(f"{run.folder.name} ran {run.hours:g} h; {text}", soft_wrap=True)
-
-
 # -- the comparison -------------------------------------------------------------------------------------------------
 
 
 def _compare(done: Sequence[Run], readouts: Sequence[str] | None, reference: str, out: Path) -> None:
     """Write ``variants.csv``, ``comparison.csv`` and ``comparison.png``, and print the comparison."""
-    from tumorabm.output.run_folder import reason
+    from tumorabm.output.readouts import live_readouts
+    from tumorabm.output.run_folder import reason, write_whole
     from tumorabm.variants.plot import draw_comparison
-    from tumorabm.variants.table import compare, last_rows, live_readouts
+    from tumorabm.variants.table import compare, last_rows
 
     results = last_rows(done)
     readouts = list(dict.fromkeys(readouts or live_readouts(results)))
@@ -216,8 +171,8 @@ def _compare(done: Sequence[Run], readouts: Sequence[str] | None, reference: str
             raise UserError(f"--readout {name}: no run that ended has recorded it")
     comparison = compare(results, readouts, reference)
     try:
-        _write(out / "variants.csv", results.to_csv(index=False))
-        _write(out / "comparison.csv", comparison.to_csv(index=False, float_format="%.6g"))
+        write_whole(out / "variants.csv", results.to_csv(index=False).encode())
+        write_whole(out / "comparison.csv", comparison.to_csv(index=False, float_format="%.6g").encode())
         draw_comparison(results, comparison, out / "comparison.png", reference=reference, title=_title(done))
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {reason(error)}") from error
@@ -232,16 +187,6 @@ def _title(done: Sequence[Run]) -> str:
     name = done[0].scenario.name.removesuffix(f"_{done[0].variant}")
     times = " or ".join(f"{time_h:g} h" for time_h in hours)
     return f"{name} after {times}, {seeds} seed{'s' if seeds > 1 else ''}: means with 95 % intervals"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that half a table never bears its name."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _print_comparison(comparison: pd.DataFrame, reference: str) -> None:

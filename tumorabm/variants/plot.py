@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tumorabm.output import style
+from tumorabm.output.readouts import readout_in_words, readout_unit
 
 _MOST_COLUMNS = 3
 _PANEL_WIDTH_INCHES = 4.2
@@ -21,14 +21,6 @@ _VARIANT_INCHES, _FRAME_INCHES = 0.42, 1.3
 """Height of a panel: for each variant, and for what is around them."""
 _SPREAD = 0.22  # of the replicates about the line of their variant
 _WIDE = 30.0  # greatest over least mean above which a scale is logarithmic
-_UNITS = {
-    "_amol_per_min": "amol/min",
-    "_iu_per_mL": "IU/mL",
-    "_uM": "µM",
-    "_mmHg": "mmHg",
-    "_um": "µm",
-}
-_COUNTS = re.compile(r"(^|_)(live_|dead_|births$|deaths_)|_cells$|micrometastases$")
 
 
 def draw_comparison(results: pd.DataFrame, comparison: pd.DataFrame, path: Path, *, reference: str, title: str) -> Path:
@@ -80,27 +72,6 @@ def _draw_readout(
         ax.errorbar(row.mean, place, xerr=bars, fmt="|", color="black", markersize=14, capsize=4, linewidth=1.2)
         if row.variant == reference:
             ax.axvline(row.mean, color=style.DOSE_COLOUR, linestyle=":", linewidth=1.2, zorder=0)
-    ax.set(title=_name(readout), xlabel=_unit(readout))
+    ax.set(title=readout_in_words(readout), xlabel=readout_unit(readout))
     if ax.get_xscale() == "linear" and (results[readout].dropna() >= 0.0).all():
         ax.set_xlim(left=0.0)
-
-
-def _name(readout: str) -> str:
-    """Return a readout in words."""
-    for prefix, words in (("live_", "live cells: "), ("dead_", "dead bodies: ")):
-        if readout.startswith(prefix):
-            return words + readout.removeprefix(prefix).replace("_", " ")
-    what, _, cells = readout.partition("_mean_")
-    for ending in _UNITS:
-        what = what.removesuffix(ending)
-    return what.replace("_", " ") + (f", mean over {cells.replace('_', ' ')}" if cells else "")
-
-
-def _unit(readout: str) -> str:
-    """Return what the axis of a readout counts."""
-    if _COUNTS.search(readout):
-        return "cells"
-    if "fraction" in readout:
-        return "fraction of live cells"
-    units = [unit for ending, unit in _UNITS.items() if re.search(f"{ending}(_mean_|$)", readout)]
-    return units[0] if units else "relative"

@@ -6,17 +6,16 @@ A process for each run: one that dies, for want of memory say, takes no other wi
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tumorabm.output.run_folder import OutputError, RunFolder, reason
+from tumorabm.processes import begin
 from tumorabm.scenario import Scenario
 
 _ELSEWHERE = "choose another place with --out"
@@ -137,13 +136,7 @@ class _Worker:
 
     @classmethod
     def begin(cls, run: Run) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        answer, told = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(run, told), daemon=True)
-        with _interrupts_held():
-            process.start()
-        told.close()
-        return cls(run, process, answer)
+        return cls(run, *begin(_work, run))
 
     def fault(self) -> str | None:
         """Return what went wrong in the process, which has ended."""
@@ -153,19 +146,6 @@ class _Worker:
                 return self.answer.recv()
             except EOFError:
                 return f"its process ended with exit code {self.process.exitcode}"
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back meanwhile; a process begun meanwhile never hears it, because the mask is inherited."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(run: Run, told: Connection) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from scipy.stats import t as student
 
-from tumorabm.scenario.site_schema import PRIMARY
+from tumorabm.output.readouts import column
 from tumorabm.variants.runner import Run
 
 CONFIDENCE = 0.95
@@ -39,16 +39,6 @@ def _last_of_sites(run: Run) -> dict[str, float]:
     for site, values in last.iterrows():
         row |= values.rename(lambda name, site=site: column(site, name)).to_dict()
     return row
-
-
-def column(site: str, name: str) -> str:
-    """Return how a column of the time series of a site is called beside those of the others."""
-    return name if site == PRIMARY else f"{site}_{name}"
-
-
-def live_readouts(results: pd.DataFrame) -> list[str]:
-    """Return the columns that count live cells at the primary site, and what has settled at others."""
-    return [name for name in results if name.startswith("live_") or name.endswith("_disseminated_cells")]
 
 
 def compare(results: pd.DataFrame, readouts: Sequence[str], reference: str) -> pd.DataFrame:

@@ -1,0 +1,76 @@
+"""Columns of the time series as readouts of a run: their names across sites, in words, and with units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tumorabm.scenario.site_schema import PRIMARY
+
+if TYPE_CHECKING:
+    from tumorabm.model import TumorModel
+    from tumorabm.scenario import Scenario
+
+_UNITS = {
+    "_amol_per_min": "amol/min",
+    "_iu_per_mL": "IU/mL",
+    "_uM": "µM",
+    "_mmHg": "mmHg",
+    "_um": "µm",
+}
+_COUNTS = re.compile(r"(^|_)(live_|dead_|births$|deaths_)|_cells$|micrometastases$")
+
+
+def column(site: str, name: str) -> str:
+    """Return how a column of the time series of a site is called beside those of the others."""
+    return name if site == PRIMARY else f"{site}_{name}"
+
+
+def observe_sites(model: TumorModel) -> dict[str, float]:
+    """Return one row for now of all sites side by side, as `TumorModel.observe` gives them, and the cells in blood."""
+    row = {"time_h": model.time_h}
+    for site, part in model.sites.items():
+        row |= {column(site, name): value for name, value in part.observe().items() if name != "time_h"}
+    if model.circulation:
+        row["circulating_cells"] = model.circulation.size
+    return row
+
+
+def series_columns(scenario: Scenario) -> list[str]:
+    """Return the columns that the time series of a scenario has beside the time, those of other sites with their names.
+
+    Raises
+    ------
+    FloatingPointError
+        The scenario cannot begin.
+    """
+    from tumorabm.model import TumorModel
+
+    return [name for name in observe_sites(TumorModel(scenario, threads=1)) if name != "time_h"]
+
+
+def live_readouts(columns: Iterable[str]) -> list[str]:
+    """Return the columns that count live cells at the primary site, and what has settled at others."""
+    return [name for name in columns if name.startswith("live_") or name.endswith("_disseminated_cells")]
+
+
+def readout_in_words(readout: str) -> str:
+    """Return a readout in words, without its unit."""
+    for prefix, words in (("live_", "live cells: "), ("dead_", "dead bodies: ")):
+        if readout.startswith(prefix):
+            return words + readout.removeprefix(prefix).replace("_", " ")
+    what, _, cells = readout.partition("_mean_")
+    for ending in _UNITS:
+        what = what.removesuffix(ending)
+    return what.replace("_", " ") + (f", mean over {cells.replace('_', ' ')}" if cells else "")
+
+
+def readout_unit(readout: str) -> str:
+    """Return what the axis of a readout counts."""
+    if _COUNTS.search(readout):
+        return "cells"
+    if "fraction" in readout:
+        return "fraction of live cells"
+    units = [unit for ending, unit in _UNITS.items() if re.search(f"{ending}(_mean_|$)", readout)]
+    return units[0] if units else "relative"

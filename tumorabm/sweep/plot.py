@@ -1,0 +1,157 @@
+"""Pictures of a sweep: heat map of two parameters, response curves with intervals, sensitivity indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas.api.types import is_numeric_dtype
+
+from tumorabm.output import style
+from tumorabm.output.readouts import readout_in_words, readout_unit
+from tumorabm.sweep.indices import MORRIS_COLUMNS, SOBOL_COLUMNS
+from tumorabm.variants.table import mean_of
+
+_PANEL_INCHES = (4.6, 3.6)
+_MOST_READOUTS = 8
+_MOST_LINES = len(style.PALETTE)
+_MOST_NUMBERS = 60  # in the cells of a heat map
+_WIDE = 30.0  # greatest over least value above which an axis is logarithmic
+
+
+def draw_heat_map(results: pd.DataFrame, parameters: tuple[str, str], readouts: Sequence[str], path: Path) -> Path:
+    """Draw the mean over seeds of each readout as colour, by the values of two parameters.
+
+    Parameters
+    ----------
+    results
+        Runs that are done, as `tumorabm.sweep.collect.read_sweep` returns them.
+    parameters
+        The two parameters: that of the horizontal and of the vertical axis.
+    readouts
+        Columns of ``results``, a panel each.
+    path
+        PNG file to write.
+    """
+    across, up = parameters
+    with matplotlib.rc_context({**style.SETTINGS, "axes.spines.top": True, "axes.spines.right": True}):
+        figure, axes = _panels(1, len(readouts))
+        for ax, readout in zip(axes[0], readouts, strict=False):
+            means = results.pivot_table(readout, up, across, aggfunc="mean", dropna=False, observed=False)
+            image = ax.imshow(means.to_numpy(float), origin="lower", aspect="auto", cmap="viridis")
+            figure.colorbar(image, ax=ax, label=readout_unit(readout))
+            ax.set_xticks(range(len(means.columns)), [_shown(value) for value in means.columns])
+            ax.set_yticks(range(len(means.index)), [_shown(value) for value in means.index])
+            ax.set(xlabel=across, ylabel=up, title=readout_in_words(readout))
+            if means.size <= _MOST_NUMBERS:
+                _write_numbers(ax, means.to_numpy(float))
+        figure.suptitle(f"means of {_seeds(results)}")
+        return style.save(figure, path)
+
+
+def draw_responses(results: pd.DataFrame, parameters: Sequence[str], readouts: Sequence[str], path: Path) -> Path:
+    """Draw each readout over each parameter: with up to two parameters, means with 95 % intervals over the seeds.
+
+    With two, a line for each value of the other one; with more, or more values than colours, a dot for each point of
+    the design.
+
+    Parameters
+    ----------
+    results, readouts, path
+        As in `draw_heat_map`.
+    parameters
+        Numeric parameters that vary.
+    """
+    with matplotlib.rc_context(style.SETTINGS):
+        figure, axes = _panels(len(readouts), len(parameters))
+        for row, readout in zip(axes, readouts, strict=False):
+            for ax, parameter in zip(row, parameters, strict=True):
+                others = [name for name in parameters if name != parameter]
+                _draw_response(ax, results, parameter, others, readout)
+                ax.set(xlabel=parameter, ylabel=readout_unit(readout), title=readout_in_words(readout))
+                values = results[parameter]
+                if values.min() > 0 and values.max() > _WIDE * values.min():
+                    ax.set_xscale("log")
+        figure.suptitle(f"means of {_seeds(results)}, with 95 % intervals where there is more than one")
+        return style.save(figure, path)
+
+
+def draw_indices(indices: pd.DataFrame, path: Path) -> Path:
+    """Draw Sobol or Morris indices with their 95 % intervals.
+
+    Parameters
+    ----------
+    indices
+        As `tumorabm.sweep.indices.indices_of` returns them.
+    path
+        PNG file to write.
+    """
+    readouts = list(dict.fromkeys(indices["readout"]))
+    shown = SOBOL_COLUMNS if set(SOBOL_COLUMNS) <= set(indices) else MORRIS_COLUMNS
+    with matplotlib.rc_context(style.SETTINGS):
+        figure, axes = _panels(1, len(readouts))
+        for ax, readout in zip(axes[0], readouts, strict=False):
+            rows = indices[indices["readout"] == readout]
+            for number, (column, (words, error)) in enumerate(shown.items()):
+                place = np.arange(len(rows)) + 0.18 * (2 * number - 1)
+                bars = rows[error] if error else None
+                ax.errorbar(
+                    rows[column], place, xerr=bars, fmt="o", color=style.PALETTE[number], capsize=3, label=words
+                )
+            ax.set_yticks(range(len(rows)), rows["parameter"])
+            ax.set(title=readout_in_words(readout), ylim=(len(rows) - 0.5, -0.5))
+            ax.axvline(0.0, color=style.DOSE_COLOUR, linewidth=0.8)
+            ax.legend()
+        return style.save(figure, path)
+
+
+def _panels(n_rows: int, n_columns: int) -> tuple[Figure, np.ndarray]:
+    n_rows, n_columns = min(n_rows, _MOST_READOUTS), min(n_columns, _MOST_READOUTS)
+    width, height = _PANEL_INCHES
+    figure = Figure(figsize=(width * n_columns, height * n_rows), layout="constrained")
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+
+
+def _draw_response(ax: Axes, results: pd.DataFrame, parameter: str, others: Sequence[str], readout: str) -> None:
+    lines = list(results.groupby(list(others), sort=True)) if others else [((), results)]
+    if len(others) > 1 or len(lines) > _MOST_LINES:
+        means = results.groupby([parameter, *others])[readout].mean()
+        ax.plot(means.index.get_level_values(parameter), means, "o", color=style.SINGLE_COLOUR, markersize=3.5)
+        return
+    for number, (values, runs) in enumerate(lines):
+        points = [(x, mean_of(of_x.dropna().to_numpy(float))) for x, of_x in runs.groupby(parameter)[readout]]
+        x, means = np.array([x for x, _ in points]), np.array([mean for _, mean in points], dtype=float)
+        bars = np.nan_to_num(np.abs(means[:, 1:] - means[:, :1])).T
+        label = f"{others[0]} = {_shown(values[0])}" if others else None
+        ax.errorbar(
+            x, means[:, 0], yerr=bars, fmt="o-", markersize=4, capsize=3, label=label, color=style.PALETTE[number]
+        )
+    if others:
+        ax.legend()
+
+
+def _write_numbers(ax: Axes, means: np.ndarray) -> None:
+    middle = (np.nanmin(means) + np.nanmax(means)) / 2.0 if np.isfinite(means).any() else 0.0
+    for (row, column), mean in np.ndenumerate(means):
+        if np.isfinite(mean):
+            colour = "black" if mean > middle else "white"
+            ax.text(column, row, f"{mean:.3g}", ha="center", va="center", color=colour, fontsize=8)
+
+
+def _seeds(results: pd.DataFrame) -> str:
+    n = results["seed"].nunique()
+    return f"{n} seeds" if n > 1 else "one seed"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+
+
+def numeric(results: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Return those of some columns that hold numbers."""
+    return [name for name in names if is_numeric_dtype(results[name]) and results[name].dtype != bool]
