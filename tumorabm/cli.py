@@ -33,7 +33,7 @@ from tumorabm.console import (
     require_threads,
     say,
     shown,
-    stopped_by_schedulers,
+    stopped_by_signals,
     words,
     writable,
 )
@@ -251,7 +251,7 @@ def bench(
         cases, counts = _bench_cases(sizes, quick), require_threads(threads or [1, 2])
         target = None if json_file is None else writable(Path(json_file), "--json")
         try:
-            with stopped_by_schedulers():
+            with stopped_by_signals():
                 results = run_suite(cases, counts, cold_start=not quick, tell=say)
         except KeyboardInterrupt:
             complain("interrupted; nothing was written")
@@ -452,6 +452,7 @@ def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
     for name in _types(rows[-1]):
         table.add_row(name, *(f"{row['live_' + name]:.0f}" for row in moments.values()))
     console().print(table)
+    _print_sites(path / "timeseries.parquet", list(scenario.sites))
     _print_troughs(path / "troughs.csv")
     wall_s = json.loads((path / "run.json").read_text(encoding="utf-8"))["wall_s"]
     if "plasma_asparagine_uM" in rows[0]:
@@ -459,6 +460,21 @@ def _print_result(scenario, rows: list[dict[str, float]], path: Path) -> None:
     print(f"nitrogen ledger, largest relative error: {max(row['ledger_relative_error'] for row in rows):.1e}")
     print(f"simulated {rows[-1]['time_h']:g} h in {wall_s:.1f} s")
     print(f"run folder: {shown(path)}")
+
+
+def _print_sites(path: Path, sites: list[str]) -> None:
+    """Print what has settled at the sites beside the primary one."""
+    import pyarrow.parquet as pq
+
+    if not sites:
+        return
+    last = {row["site"]: row for row in pq.read_table(path).to_pylist()[-1 - len(sites) :]}
+    for site in sites:
+        row = last[site]
+        print(
+            f"{site}: {row['disseminated_cells']} live cells of those that arrived, {row['dormant_cells']} of them "
+            f"single; {row['micrometastases']} colonies of 10 or more"
+        )
 
 
 _TIMES = ("days_active", "days_depleted")

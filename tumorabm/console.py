@@ -29,16 +29,6 @@ class UserError(Exception):
 
 
 @contextmanager
-def stopped_by_schedulers() -> Iterator[None]:
-    """Let SIGTERM, by which a scheduler ends a job, stop what runs as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def clear_messages() -> Iterator[None]:
     """Turn what the user can mend into one message and exit code 2."""
     from tumorabm.output.run_folder import OutputError

@@ -65,6 +65,14 @@ def test_a_site_that_no_cell_has_reached_is_drawn_empty(tmp_path: Path, monkeypa
     assert draw_sites(run).stat().st_size > 10_000
 
 
+def test_a_run_says_at_its_end_what_has_settled(tmp_path: Path) -> None:
+    written = {"name": "two_sites", **content(), "hours": 0.2}
+    (tmp_path / "two.toml").write_text(scenario_from_dict(written).to_toml(), "utf-8")
+    result = CliRunner().invoke(app, ["run", str(tmp_path / "two.toml"), "--out", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    assert "lung: 0 live cells of those that arrived, 0 of them single; 0 colonies of 10 or more" in result.stdout
+
+
 def test_a_run_of_one_site_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(Recorder, "_draw_summary", lambda self: None)
     alone = recorded(tmp_path, circulation=None, sites={})

@@ -23,7 +23,7 @@ from tumorabm.console import (
     require_threads,
     say,
     shown,
-    stopped_by_schedulers,
+    stopped_by_signals,
     words,
 )
 
@@ -459,7 +459,7 @@ def _assay_folder(name: str, seed: int, out: str | None, force: bool) -> Iterato
 
     folder = RunFolder(name, seed, out=out, force=force)
     try:
-        with stopped_by_schedulers():
+        with stopped_by_signals():
             yield folder
     except OutputError:  # of publishing: its message says where the files are
         raise

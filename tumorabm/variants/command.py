@@ -121,11 +121,16 @@ def _columns(run: Run) -> list[str]:
 
 def _run_missing(runs: Sequence[Run], jobs: int) -> dict[Run, str]:
     """Run what is not done yet, all variants of a seed before the next seed; return what went wrong."""
-    from tumorabm.variants.runner import is_done, run_all
+    from tumorabm.output.provenance import code_version
+    from tumorabm.variants.runner import code_of, is_done, run_all
 
-    missing = sorted((run for run in runs if not is_done(run)), key=lambda run: run.seed)
-    if len(missing) < len(runs):
-        say(f"{len(runs) - len(missing)} of {len(runs)} runs are there already")
+    done = [run for run in runs if is_done(run)]
+    missing = sorted((run for run in runs if run not in done), key=lambda run: run.seed)
+    if done:
+        say(f"{len(done)} of {len(runs)} runs are there already")
+    others = sorted({code_of(run) for run in done} - {code_version()})
+    if others:
+        complain(f"some of these were made by other code: {', '.join(others)}; this is {code_version()}")
     _make_folder(runs[0].folder.parent)
     faults: dict[Run, str] = {}
     try:

@@ -79,6 +79,11 @@ def is_done(run: Run) -> bool:
     return True
 
 
+def code_of(run: Run) -> str:
+    """Return which version of the code made the result of a run that is done."""
+    return json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["code_version"]
+
+
 def record(run: Run) -> None:
     """Run one run on one thread and write its folder, in place of one of an attempt that broke off."""
     from tumorabm.memory import give_back_large_arrays
