@@ -91,7 +91,7 @@ def _draw_primary(ax: Axes, series: pd.DataFrame, groups: list[str], length_h: f
 
 def _draw_settled(ax: Axes, series: pd.DataFrame, length_h: float) -> None:
     colours = style.colours(_SETTLED.values())
-    ax.set_yscale("log")  # before there are curves, of which all may be 0
     for name, label in _SETTLED.items():
         ax.plot(series["time_h"] / length_h, series[name], color=colours[label], label=label)
-    ax.set(ylabel="cells, or colonies", ylim=(0.8, 2.0 * max(series[list(_SETTLED)].max().max(), 1.0)))
+    ax.set_yscale("symlog", linthresh=1.0)  # from decades down to 0
+    ax.set(ylabel="cells, or colonies", ylim=(0.0, 2.0 * max(series[list(_SETTLED)].max().max(), 1.0)))
