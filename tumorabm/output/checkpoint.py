@@ -142,7 +142,7 @@ def write_state(path: Path, scenario: Scenario, state: Mapping[str, Any], run_fi
             "scenario": scenario.name,
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
             "must_match": versions_that_matter(),
-            "made_by": provenance.versions(),
+            "made_by": _made_by(),
             "files": {file.name: file_sum(file) for file in sorted(beside.iterdir())},
             "run_files": run_files,
         }
@@ -220,6 +220,12 @@ def versions_that_matter() -> dict[str, str]:
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     python = ".".join(platform.python_version_tuple()[:2])
     return {"sources": digest.hexdigest()[:16], "python": python, **{name: version(name) for name in _LIBRARIES}}
+
+
+@cache
+def _made_by() -> dict[str, str]:
+    """Return the versions that run.json gives, asked for once: git is slow."""
+    return provenance.versions()
 
 
 def _sources() -> Iterator[Path]:
