@@ -125,14 +125,14 @@ class Cluster:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def call(self, *command: str) -> str:
-        """Return what a command prints; it must succeed."""
+    def call(self, *command: str, seconds: float = 60.0) -> str:
+        """Return what a command prints; it must succeed within some seconds."""
         done = subprocess.run(
             command,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds,
             check=False,
             stdin=subprocess.DEVNULL,
         )

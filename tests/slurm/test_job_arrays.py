@@ -64,7 +64,7 @@ def cluster():
 
 
 def tumorabm(cluster, *arguments):
-    return cluster.call(sys.executable, "-m", "tumorabm", *map(str, arguments))
+    return cluster.call(sys.executable, "-m", "tumorabm", *map(str, arguments), seconds=PATIENCE_S)  # may compile
 
 
 def planned(cluster, folder, *, seeds, hours):

@@ -82,7 +82,7 @@ def no_index(monkeypatch):
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_the_index_is_read_from_the_variable_of_each_scheduler(variable):
-    others = {"SGE_TASK_ID": "undefined", "LSB_JOBINDEX": "", "HOME": "/"}  # as outside an array
+    others = {"SGE_TASK_ID": "undefined", "LSB_JOBINDEX": "0", "HOME": "/"}  # as outside an array
     assert task_index({**others, variable: "17"}) == 17
 
 

@@ -16,6 +16,8 @@ from tumorabm.sweep.store import PartWriter, read_store
 INDEX_VARIABLES = ("SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX", "SGE_TASK_ID")
 """Where Slurm, PBS Pro, Torque, LSF and SGE give a task its index."""
 
+_NO_INDEX = ("", "0", "undefined")  # what LSF and SGE set in jobs that are no arrays
+
 _WARNINGS = ("SIGUSR1", "SIGUSR2")  # that the time is nearly up; the others are cancellations
 _SIGNALS = (*_WARNINGS, "SIGTERM", "SIGINT")
 
@@ -28,7 +30,7 @@ def task_index(environment: Mapping[str, str] = os.environ) -> int:
     OutputError
         There is none, or it is no number.
     """
-    found = {name: environment[name] for name in INDEX_VARIABLES if environment.get(name, "undefined") != "undefined"}
+    found = {name: environment[name] for name in INDEX_VARIABLES if environment.get(name, "") not in _NO_INDEX}
     if not found:
         raise OutputError(f"this is no task of a job array; expected one of {', '.join(INDEX_VARIABLES)} to be set")
     name, text = next(iter(found.items()))
