@@ -20,12 +20,15 @@ pytestmark = pytest.mark.slow
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "resistance_asparaginase.toml"
 SEEDS = range(1, 9)
 DOSE_D, SURVIVORS_D, END_D = 2.0, 8.0, 60.0
+SINGLE = ('pharmacology.doses.0.every="21 d"', "pharmacology.doses.0.times=3")
+MUCH_STROMA = ("cells.stroma.count=260",)
+"""Four times the scenario's: then stroma touches a third of the blasts."""
 VARIANTS = {
     "every 7 d": (),
-    "every 21 d": ('pharmacology.doses.0.every="21 d"', "pharmacology.doses.0.times=3"),
-    "every 7 d, no transfer": ("perturbations.contact_transfer=0.0",),
+    "every 21 d": SINGLE,
+    "every 21 d, much stroma": (*SINGLE, *MUCH_STROMA),
+    "every 21 d, much stroma, no transfer": (*SINGLE, *MUCH_STROMA, "perturbations.contact_transfer=0.0"),
 }
-VARIANTS["every 21 d, no transfer"] = (*VARIANTS["every 21 d"], *VARIANTS["every 7 d, no transfer"])
 
 
 def course(variant: str, seed: int) -> dict[str, float | str]:
@@ -91,21 +94,24 @@ def test_survivors_have_fewer_methylated_promoters(courses: pd.DataFrame) -> Non
     assert low > 0.0
 
 
-def test_relapse_follows_although_doses_go_on(courses: pd.DataFrame) -> None:
-    assert courses.loc["every 7 d", "relapsed"].all()
+def test_relapse_follows_although_doses_go_on_wherever_a_blast_is_left(courses: pd.DataFrame) -> None:
+    of = courses.loc["every 7 d"]
+    assert (of["relapsed"] | (of["fewest"] == 0)).all()
+    assert of["relapsed"].sum() > len(of) / 2
 
 
 def test_relapse_is_later_with_closer_doses(courses: pd.DataFrame) -> None:
     assert later_by(courses, "every 7 d", than="every 21 d")[1] > 0.0
 
 
-def test_fewer_blasts_are_left_where_stroma_hands_over_no_asparagine(courses: pd.DataFrame) -> None:
-    fewest = np.log(courses["fewest"].clip(lower=1))
-    ratio, low, high = np.exp(mean_of((fewest["every 7 d, no transfer"] - fewest["every 7 d"]).to_numpy()))
-    print(f"\nfewest blasts without transfer over with it: {ratio:.2f} ({low:.2f} to {high:.2f})")
-    assert high < 1.0
+def test_stroma_that_hands_over_asparagine_leaves_more_blasts_of_more_clones(courses: pd.DataFrame) -> None:
+    protected, alone = (courses.loc[f"every 21 d, much stroma{end}"] for end in ("", ", no transfer"))
+    for column in ("fewest", "clones"):
+        change = np.log(protected[column].clip(lower=1)) - np.log(alone[column].clip(lower=1))
+        ratio, low, high = np.exp(mean_of(change.to_numpy()))
+        print(f"\n{column} with transfer over without: {ratio:.1f} ({low:.1f} to {high:.1f})")
+        assert low > 1.0
 
 
-def test_relapse_after_a_single_dose_is_later_where_stroma_hands_over_no_asparagine(courses: pd.DataFrame) -> None:
-    later_by(courses, "every 7 d, no transfer", than="every 7 d")  # printed only: the best clone of its own sets it
-    assert later_by(courses, "every 21 d, no transfer", than="every 21 d")[1] > 0.0
+def test_relapse_is_earlier_where_stroma_protects(courses: pd.DataFrame) -> None:
+    assert later_by(courses, "every 21 d, much stroma, no transfer", than="every 21 d, much stroma")[1] > 0.0
