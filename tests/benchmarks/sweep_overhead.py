@@ -56,7 +56,7 @@ def main(n_runs: int) -> None:
         (folder / "sweep.toml").write_text(SWEEP.format(runs=n_runs))
         began_s = time.perf_counter()
         runs = write_plan(folder / "sweep.toml", folder / "out")
-        print(f"plan: {1e3 * (time.perf_counter() - began_s) / n_runs:.2f} ms a run")
+        print(f"plan: {1e3 * (time.perf_counter() - began_s) / n_runs:.2f} ms a run", flush=True)
         plan = read_plan(folder / "out")
         state = {"done": 0, "compute_s": 0.0, "began_s": 0.0, "cpu_s": 0.0}
 
@@ -67,7 +67,7 @@ def main(n_runs: int) -> None:
             elif state["done"] > TIMED_FROM:
                 state["compute_s"] += result.wall_s
             if state["done"] % (n_runs // REPORTS) == 0:
-                print(f"{state['done']} runs: {resident_mb():.0f} MB")
+                print(f"{state['done']} runs: {resident_mb():.0f} MB", flush=True)
 
         run_task(plan, [run.run_id for run in runs], ended)
         wall_s, cpu_s = time.perf_counter() - state["began_s"], time.process_time() - state["cpu_s"]

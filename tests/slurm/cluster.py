@@ -144,16 +144,20 @@ class Cluster:
         return self.call("squeue", "-h", "-r", "-o", "%T").split()
 
     def wait_until_over(self, seconds: float) -> None:
-        """Wait until no job is left, and let requeued ones, which Slurm holds back for two minutes, begin at once."""
+        """Wait until no job is left."""
+        self.wait_with_jobs(lambda: not self.states(), seconds)
 
-        def over() -> bool:
+    def wait_with_jobs(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait until a condition holds; requeued jobs, which Slurm holds back for two minutes, begin at once."""
+
+        def holds() -> bool:
             for line in self.call("squeue", "-h", "-r", "-t", "PD", "-o", "%i %r").splitlines():
                 job, _, why = line.partition(" ")
                 if why == "BeginTime":
                     self.call("scontrol", "update", f"JobId={job}", "StartTime=now")
-            return not self.states()
+            return condition()
 
-        self.wait(over, seconds, pause_s=1.0)
+        self.wait(holds, seconds, pause_s=1.0)
 
     @staticmethod
     def wait(condition: Callable[[], bool], seconds: float, *, pause_s: float = 0.2, must: bool = True) -> None:

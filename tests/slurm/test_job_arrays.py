@@ -150,11 +150,15 @@ def test_the_death_of_a_whole_node_loses_nothing_that_was_written(cluster, tmp_p
 
 
 def test_a_task_whose_time_is_up_is_requeued_and_goes_on(cluster, tmp_path):
-    folder = planned(cluster, tmp_path, seeds=100, hours=20)  # 200 short runs: some are done before each warning
-    submit(cluster, folder, "--runs-per-task", 200, "--time-limit", "0:01:00", "--warn-seconds", 35)
+    folder = planned(cluster, tmp_path, seeds=130, hours=20)  # 260 short runs: some are done before the warning
+    said = submit(cluster, folder, "--runs-per-task", 260, "--time-limit", "0:02:00", "--warn-seconds", 70)
+    cluster.wait_with_jobs(lambda: "stopped by SIGUSR1; finished runs are kept" in logs(folder), PATIENCE_S)
+    n_done = len(read_store(folder / "parts").chosen)
+    assert n_done < 260
+    cluster.call("scontrol", "update", f"JobId={said.split()[1].rstrip(':')}", "TimeLimit=60")
     cluster.wait_until_over(PATIENCE_S)
-    assert "stopped by SIGUSR1; finished runs are kept" in logs(folder)
     assert_all_done(folder)
+    assert read_store(folder / "parts").repeated == 0
 
 
 def test_four_tasks_that_compile_at_once_do_not_disturb_one_another(cluster, tmp_path):

@@ -128,9 +128,9 @@ def make_plan(path: Path) -> list[PlannedRun]:
     for number, point in enumerate(points):
         for seed in seeds:
             scenario, n_steps = base.resolve({**point, "seed": seed})
-            identity = run_id(scenario, n_steps, model_version())
+            identity = run_id(scenario, n_steps, current_version())
             same = runs[identity].points if identity in runs else ()
-            runs[identity] = PlannedRun(identity, (*same, number), seed, point, model_version())
+            runs[identity] = PlannedRun(identity, (*same, number), seed, point, current_version())
     return list(runs.values())
 
 

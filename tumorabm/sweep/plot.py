@@ -18,7 +18,7 @@ from tumorabm.sweep.indices import MORRIS_COLUMNS, SOBOL_COLUMNS
 from tumorabm.variants.table import mean_of
 
 _PANEL_INCHES = (4.6, 3.6)
-_MOST_READOUTS = 8
+_MOST_PANELS = 8  # side by side, and above one another
 _MOST_LINES = len(style.PALETTE)
 _MOST_NUMBERS = 60  # in the cells of a heat map
 _WIDE = 30.0  # greatest over least value above which an axis is logarithmic
@@ -70,7 +70,7 @@ def draw_responses(results: pd.DataFrame, parameters: Sequence[str], readouts: S
     with matplotlib.rc_context(style.SETTINGS):
         figure, axes = _panels(len(readouts), len(parameters))
         for row, readout in zip(axes, readouts, strict=False):
-            for ax, parameter in zip(row, parameters, strict=True):
+            for ax, parameter in zip(row, parameters, strict=False):
                 others = [name for name in parameters if name != parameter]
                 _draw_response(ax, results, parameter, others, readout)
                 ax.set(xlabel=parameter, ylabel=readout_unit(readout), title=readout_in_words(readout))
@@ -111,7 +111,7 @@ def draw_indices(indices: pd.DataFrame, path: Path) -> Path:
 
 
 def _panels(n_rows: int, n_columns: int) -> tuple[Figure, np.ndarray]:
-    n_rows, n_columns = min(n_rows, _MOST_READOUTS), min(n_columns, _MOST_READOUTS)
+    n_rows, n_columns = min(n_rows, _MOST_PANELS), min(n_columns, _MOST_PANELS)
     width, height = _PANEL_INCHES
     figure = Figure(figsize=(width * n_columns, height * n_rows), layout="constrained")
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
@@ -127,12 +127,12 @@ def _draw_response(ax: Axes, results: pd.DataFrame, parameter: str, others: Sequ
         points = [(x, mean_of(of_x.dropna().to_numpy(float))) for x, of_x in runs.groupby(parameter)[readout]]
         x, means = np.array([x for x, _ in points]), np.array([mean for _, mean in points], dtype=float)
         bars = np.nan_to_num(np.abs(means[:, 1:] - means[:, :1])).T
-        label = f"{others[0]} = {_shown(values[0])}" if others else None
+        label = _shown(values[0]) if others else None
         ax.errorbar(
             x, means[:, 0], yerr=bars, fmt="o-", markersize=4, capsize=3, label=label, color=style.PALETTE[number]
         )
     if others:
-        ax.legend()
+        ax.legend(title=others[0], title_fontsize=8, fontsize=8)
 
 
 def _write_numbers(ax: Axes, means: np.ndarray) -> None:
@@ -140,7 +140,7 @@ def _write_numbers(ax: Axes, means: np.ndarray) -> None:
     for (row, column), mean in np.ndenumerate(means):
         if np.isfinite(mean):
             colour = "black" if mean > middle else "white"
-            ax.text(column, row, f"{mean:.3g}", ha="center", va="center", color=colour, fontsize=8)
+            ax.text(column, row, f"{mean:.4g}", ha="center", va="center", color=colour, fontsize=8)
 
 
 def _seeds(results: pd.DataFrame) -> str:
