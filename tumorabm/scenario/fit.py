@@ -243,15 +243,12 @@ def _step_of(day: float, step_h: float) -> int:
     return round(day * _HOURS_PER_DAY / step_h)
 
 
-def misfit_schedule(schedule: Schedule, hours: float, time: TimeStep) -> Iterator[Problem]:
-    """Perturbations that change after the end of the run, or twice in one step."""
+def misfit_schedule(schedule: Schedule, time: TimeStep) -> Iterator[Problem]:
+    """Perturbations that change twice in one step."""
     step_h = time.step_min / _MINUTES_PER_HOUR
     changed: dict[tuple[str, int], int] = {}
     for index, change in enumerate(schedule):
-        tick = round(change.at_h / step_h)
-        if tick >= round(hours / step_h):
-            yield Problem((index, "at_h"), f"expected a time before the run ends, 0 to {hours:g} h")
-        before = changed.setdefault((change.perturbation, tick), index)
+        before = changed.setdefault((change.perturbation, round(change.at_h / step_h)), index)
         if before != index:
             yield Problem((index, "at_h"), f"expected another time: entry {before} is of the same step")
 

@@ -140,9 +140,9 @@ class Scenario(Section):
         refuse(problem for name, group in cells.items() for problem in misfit_group(name, group, domain))
         if fields is not None:
             refuse(problem for name, group in cells.items() for problem in misfit_rates(name, group, fields))
-        if "hours" in info.data and "time" in info.data:
+        if "time" in info.data:
             for name, group in cells.items():
-                problems = misfit_schedule(group.perturbation_schedule, info.data["hours"], info.data["time"])
+                problems = misfit_schedule(group.perturbation_schedule, info.data["time"])
                 refuse(below((name, "perturbation_schedule"), problems))
         return cells
 
@@ -167,8 +167,8 @@ class Scenario(Section):
     @field_validator("perturbation_schedule")
     @classmethod
     def _scheduled_exist(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
-        if "hours" in info.data and "time" in info.data:
-            refuse(misfit_schedule(schedule, info.data["hours"], info.data["time"]))
+        if "time" in info.data:
+            refuse(misfit_schedule(schedule, info.data["time"]))
         return check_schedule(schedule)
 
     @field_validator("mechanics")
