@@ -215,11 +215,12 @@ def file_sum(path: Path) -> tuple[int, str]:
 @cache
 def versions_that_matter() -> dict[str, str]:
     """Return what must be the same where a checkpoint is read, as it is for the code that this process has loaded."""
-    digest = hashlib.sha256()
-    for path in _sources():
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"sources": digest.hexdigest()[:16], "python": python, **{name: version(name) for name in _LIBRARIES}}
+    return {
+        "sources": provenance.hash_of_sources(_sources())[:16],
+        "python": python,
+        **{name: version(name) for name in _LIBRARIES},
+    }
 
 
 @cache

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -43,12 +44,17 @@ def model_version() -> str:
 
     Commands, pictures and files of results are not among them: a change there leaves results what they are.
     """
+    sources = sorted(path for pattern in ("*.py", "*.toml") for path in _PACKAGE.rglob(pattern))
+    counted = (path for path in sources if path.relative_to(_PACKAGE).parts[0] not in _OUTER_EDGE)
+    return f"{package_version()}+{hash_of_sources(counted)[:12]}"
+
+
+def hash_of_sources(paths: Iterable[Path]) -> str:
+    """Return the SHA-256 of source files of the package with their names, in this order."""
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in ("*.py", "*.toml") for path in _PACKAGE.rglob(pattern)):
-        name = path.relative_to(_PACKAGE)
-        if name.parts[0] not in _OUTER_EDGE:
-            digest.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"{package_version()}+{digest.hexdigest()[:12]}"
+    for path in paths:
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:
