@@ -363,6 +363,20 @@ while True:
     assert (process.returncode, said) == (130, "")
 
 
+def test_a_worker_that_ends_before_its_script_goes_on_keeps_its_exit_code(tmp_path):
+    code = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+os.kill(os.getppid(), signal.SIGTERM)
+while True:
+    time.sleep(0.01)
+"""
+    path, environment = script("slurm", tmp_path, code)
+    slow_kill = {"BASH_FUNC_kill%%": '() { builtin kill "$@" && sleep 0.5; }'}
+    done = subprocess.run(["bash", path], env=environment | slow_kill, cwd=tmp_path, timeout=120, check=False)
+    assert done.returncode == 130
+
+
 def wait_for(path: Path) -> None:
     end_s = time.monotonic() + 120.0
     while not path.exists():

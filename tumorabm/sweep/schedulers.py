@@ -192,12 +192,14 @@ export TUMORABM_CACHE_DIR="$cache"
 
 {worker} &
 worker=$!
-trap 'kill -USR1 $worker 2>/dev/null' USR1 USR2 # time is nearly up: the worker writes what is done, and ends
-trap 'kill -TERM $worker 2>/dev/null' TERM # cancelled: so it does, and is not requeued
+# time is nearly up: the worker writes what is done, and ends; cancelled: so it does, and is not requeued
+trap 'interrupted=1; kill -USR1 $worker 2>/dev/null' USR1 USR2
+trap 'interrupted=1; kill -TERM $worker 2>/dev/null' TERM
 while true; do
+    interrupted=
     wait $worker
-    code=$?
-    kill -0 $worker 2>/dev/null || break # else a signal has ended the waiting
+    code=$? # of the signal, not of the worker, where one interrupted the waiting
+    [ $interrupted ] || break
 done
 rm -rf "$cache"
 if [ $code -eq {STOPPED_EARLY} ] || [ $code -eq {_STARTING} ]; then
