@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from tumorabm import TumorModel, load_scenario
 from tumorabm.cli import app
-from tumorabm.output import checkpoint, checkpoint_series
+from tumorabm.output import checkpoint, checkpoint_series, provenance
 from tumorabm.output.checkpoint_series import CheckpointSchedule, CheckpointSeries, RunLock, checkpoint_paths
 from tumorabm.output.parquet_stream import ParquetStream, PartedStream
 from tumorabm.output.recorder import Recorder, record_run
@@ -426,7 +426,7 @@ def rewrite_manifest(path: Path, **changes: object) -> None:
 
 
 def test_what_a_checkpoint_rests_on_is_what_makes_bits():
-    names = {path.relative_to(checkpoint._PACKAGE).as_posix() for path in checkpoint._sources()}
+    names = {path.relative_to(provenance._PACKAGE).as_posix() for path in provenance._sources(checkpoint._RECORDING)}
     assert {
         "model.py",
         "fields/stage.py",

@@ -187,8 +187,9 @@ def test_a_run_folder_holds_every_part(with_picture):
 def test_run_json_has_the_agreed_keys_and_says_how_the_run_was_made():
     record = read_run_json(run())
     assert set(record) == {
-        "scenario", "seed", "threads", "package_version", "code_version", "python", "mesa", "numba", "numpy", "started",
-        "wall_s", "compile_s", "simulated_hours", "steps", "cells_max", "peak_rss_mb", "stages_s", "finished", "host",
+        "scenario", "seed", "threads", "package_version", "code_version", "model_version", "python", "mesa", "numba",
+        "numpy", "started", "wall_s", "compile_s", "simulated_hours", "steps", "cells_max", "peak_rss_mb", "stages_s",
+        "finished", "host",
     }  # fmt: skip
     assert record["finished"] is True
     assert (record["scenario"], record["seed"], record["threads"]) == ("small", 3, 2)

@@ -160,7 +160,7 @@ def test_what_is_done_is_not_run_again_and_other_readouts_can_be_compared(finish
 def test_results_of_other_code_are_named(finished):
     folder, _ = finished
     record = run_json(folder / "out" / "control-s5")
-    (folder / "out" / "control-s5" / "run.json").write_text(json.dumps(record | {"code_version": "older"}), "utf-8")
+    (folder / "out" / "control-s5" / "run.json").write_text(json.dumps(record | {"model_version": "older"}), "utf-8")
     result = variants(folder, "--replicates", 2)
     (folder / "out" / "control-s5" / "run.json").write_text(json.dumps(record), "utf-8")
     assert result.exit_code == 0, result.output

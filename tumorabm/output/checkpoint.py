@@ -20,7 +20,7 @@ import os
 import platform
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -41,18 +41,6 @@ FORMAT = 1
 """Number of the format; one of another number is refused."""
 
 _LIBRARIES = ("numpy", "scipy", "numba", "mesa")
-_PACKAGE = Path(__file__).resolve().parent.parent
-_WITHOUT_EFFECT = (
-    "assays",
-    "bench",
-    "server",
-    "sweep",
-    "validation",
-    "variants",
-    "__main__.py",
-    "cli.py",
-    "console.py",
-)
 _RECORDING = ("checkpoint.py", "checkpoint_series.py", "parquet_stream.py", "recorder.py", "zarr_store.py")
 _ARRAY, _NUMBER = "$array", "$number"
 _CHUNK_BYTES = 1 << 20
@@ -217,7 +205,7 @@ def versions_that_matter() -> dict[str, str]:
     """Return what must be the same where a checkpoint is read, as it is for the code that this process has loaded."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {
-        "sources": provenance.hash_of_sources(_sources())[:16],
+        "sources": provenance.hash_of_sources(_RECORDING)[:16],
         "python": python,
         **{name: version(name) for name in _LIBRARIES},
     }
@@ -227,15 +215,6 @@ def versions_that_matter() -> dict[str, str]:
 def _made_by() -> dict[str, str]:
     """Return the versions that run.json gives, asked for once: git is slow."""
     return provenance.versions()
-
-
-def _sources() -> Iterator[Path]:
-    """Yield the files of the package on which a state or a table depends; a new file counts among them."""
-    for path in sorted(_PACKAGE.rglob("*")):
-        parts = path.relative_to(_PACKAGE).parts
-        counts = parts[0] not in _WITHOUT_EFFECT if parts[0] != "output" else parts[-1] in _RECORDING
-        if counts and path.suffix in (".py", ".toml"):
-            yield path
 
 
 def _require_same_code(path: Path, manifest: Mapping[str, Any]) -> None:

@@ -7,13 +7,15 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_OUTER_EDGE = (
-    "assays", "bench", "cli.py", "console.py", "output", "processes.py", "server", "sweep", "validation", "variants",
+_WITHOUT_EFFECT = (
+    "__main__.py", "assays", "bench", "cli.py", "console.py", "processes.py", "server", "sweep", "validation",
+    "variants",
 )  # fmt: skip
 
 
@@ -39,22 +41,36 @@ def code_version() -> str:
         return package_version()
 
 
+@cache
 def model_version() -> str:
     """Return the version with a hash of all source files on which the numbers of a run depend.
 
     Commands, pictures and files of results are not among them: a change there leaves results what they are.
     """
-    sources = sorted(path for pattern in ("*.py", "*.toml") for path in _PACKAGE.rglob(pattern))
-    counted = (path for path in sources if path.relative_to(_PACKAGE).parts[0] not in _OUTER_EDGE)
-    return f"{package_version()}+{hash_of_sources(counted)[:12]}"
+    return f"{package_version()}+{hash_of_sources()[:12]}"
 
 
-def hash_of_sources(paths: Iterable[Path]) -> str:
-    """Return the SHA-256 of source files of the package with their names, in this order."""
+def hash_of_sources(recording: Collection[str] = ()) -> str:
+    """Return the SHA-256 of the source files, with their names, on which the numbers of a run depend.
+
+    Parameters
+    ----------
+    recording
+        Names of files of `tumorabm.output` that count too.
+    """
     digest = hashlib.sha256()
-    for path in paths:
+    for path in _sources(recording):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _sources(recording: Collection[str]) -> Iterator[Path]:
+    """Yield what counts; a new file does."""
+    for path in sorted(_PACKAGE.rglob("*")):
+        parts = path.relative_to(_PACKAGE).parts
+        counts = parts[-1] in recording if parts[0] == "output" else parts[0] not in _WITHOUT_EFFECT
+        if counts and path.suffix in (".py", ".toml"):
+            yield path
 
 
 def versions() -> dict[str, str]:
@@ -62,6 +78,7 @@ def versions() -> dict[str, str]:
     return {
         "package_version": package_version(),
         "code_version": code_version(),
+        "model_version": model_version(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("mesa", "numba", "numpy")},
     }

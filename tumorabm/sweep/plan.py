@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 from tumorabm.output.provenance import model_version
@@ -128,9 +127,9 @@ def make_plan(path: Path) -> list[PlannedRun]:
     for number, point in enumerate(points):
         for seed in seeds:
             scenario, n_steps = base.resolve({**point, "seed": seed})
-            identity = run_id(scenario, n_steps, current_version())
+            identity = run_id(scenario, n_steps, model_version())
             same = runs[identity].points if identity in runs else ()
-            runs[identity] = PlannedRun(identity, (*same, number), seed, point, current_version())
+            runs[identity] = PlannedRun(identity, (*same, number), seed, point, model_version())
     return list(runs.values())
 
 
@@ -292,18 +291,12 @@ def _planned(line: str, where: str) -> PlannedRun:
 def require_as_planned(plan: Plan) -> None:
     """Raise OutputError where the code, the sweep or the scenario is not that of the plan: its runs would be others."""
     for version in {run.code_version for run in plan.runs}:
-        if version != current_version():
+        if version != model_version():
             raise OutputError(
-                f"{plan.folder}: was planned with the code {version}, this is {current_version()}; "
+                f"{plan.folder}: was planned with the code {version}, this is {model_version()}; "
                 "expected that version, or a new plan in a new folder"
             )
     scenario_of(plan, plan.runs[0])
-
-
-@cache
-def current_version() -> str:
-    """Return the version of the code of this process."""
-    return model_version()
 
 
 def scenario_of(plan: Plan, run: PlannedRun) -> tuple[Scenario, int]:
@@ -315,7 +308,7 @@ def scenario_of(plan: Plan, run: PlannedRun) -> tuple[Scenario, int]:
         It is no longer what was planned.
     """
     scenario, n_steps = plan.base.resolve({**run.parameters, "seed": run.seed})
-    if run_id(scenario, n_steps, current_version()) != run.run_id:
+    if run_id(scenario, n_steps, model_version()) != run.run_id:
         raise OutputError(f"{plan.folder}: {SCENARIO} or {SWEEP} was changed since the plan was made")
     return scenario, n_steps
 

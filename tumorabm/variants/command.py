@@ -121,16 +121,16 @@ def _columns(run: Run) -> list[str]:
 
 def _run_missing(runs: Sequence[Run], jobs: int) -> dict[Run, str]:
     """Run what is not done yet, all variants of a seed before the next seed; return what went wrong."""
-    from tumorabm.output.provenance import code_version
+    from tumorabm.output.provenance import model_version
     from tumorabm.variants.runner import code_of, is_done, run_all
 
     done = [run for run in runs if is_done(run)]
     missing = sorted((run for run in runs if run not in done), key=lambda run: run.seed)
     if done:
         say(f"{len(done)} of {len(runs)} runs are there already")
-    others = sorted({code_of(run) for run in done} - {code_version()})
+    others = sorted({code_of(run) for run in done} - {model_version()})
     if others:
-        complain(f"some of these were made by other code: {', '.join(others)}; this is {code_version()}")
+        complain(f"some of these were made by other code: {', '.join(others)}; this is {model_version()}")
     _make_folder(runs[0].folder.parent)
     faults: dict[Run, str] = {}
     try:

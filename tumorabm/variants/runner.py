@@ -81,7 +81,7 @@ def is_done(run: Run) -> bool:
 
 def code_of(run: Run) -> str:
     """Return which version of the code made the result of a run that is done."""
-    return json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["code_version"]
+    return json.loads((run.folder / "run.json").read_text(encoding="utf-8")).get("model_version", "unknown")
 
 
 def record(run: Run) -> None:
