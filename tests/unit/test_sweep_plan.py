@@ -89,6 +89,15 @@ def test_a_list_takes_the_rows_of_a_csv_or_parquet_file(write, tmp_path):
         assert design_points(load_sweep(path), path) == table.to_dict("records")
 
 
+def test_counts_that_a_table_holds_as_4_0_are_counts(write, tmp_path):
+    table = pd.DataFrame({"cells.blast.count": [2.0, 4.0], "cells.blast.asns_relative": [0.5, 1.0]})
+    table.to_csv(tmp_path / "points.csv", index=False)
+    table.to_parquet(tmp_path / "points.parquet")
+    for name in ("points.csv", "points.parquet"):
+        runs = make_plan(write(f'[design]\nkind = "list"\nfile = "{name}"'))
+        assert [run.parameters["cells.blast.count"] for run in runs] == [2, 4]
+
+
 def test_values_of_a_csv_file_are_those_of_set(write, tmp_path):
     (tmp_path / "points.csv").write_text('cells.blast.type,domain.size_um\nall_blast,"[40.0, 40.0]"\n')
     path = write('[design]\nkind = "list"\nfile = "points.csv"')

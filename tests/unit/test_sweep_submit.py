@@ -1,6 +1,7 @@
 """Job arrays: scripts, indices, shares of tasks, and schedulers that are not there. Schedulers are stand-ins here."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -179,6 +180,17 @@ case "$(basename "$0")" in
     *) echo 77 ;;
 esac
 """
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_path_with_spaces_is_one_word_to_scheduler_and_shell(folder, tmp_path, scheduler, calls):
+    spaced = folder.rename(folder.with_name("my first sweep"))
+    result = sweep("submit", spaced, "--scheduler", scheduler, "--dry-run")
+    assert result.exit_code == 0, result.output
+    logs = spaced / "submissions" / "0001"
+    assert re.search(rf'(-o |--output=)"{logs}/[^"]*"$', result.stdout, re.MULTILINE)
+    assert "tumorabm-my_first_sweep" in result.stdout
+    assert f"'{logs}/tasks.txt'" in result.stdout
 
 
 @pytest.fixture

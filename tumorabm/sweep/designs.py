@@ -75,7 +75,7 @@ def _points_of_file(design: Points, path: Path) -> list[Point]:
     problems = [*_problems_of_head(names), *_problems_of_rows(names, rows)]
     if problems:
         raise ScenarioError("\n".join(f"{file}: {problem}" for problem in problems))
-    return [dict(zip(names, values, strict=True)) for _, values in rows]
+    return [dict(zip(names, map(_whole, values), strict=True)) for _, values in rows]
 
 
 _Rows = Sequence[tuple[int, Sequence[object]]]
@@ -95,6 +95,11 @@ def _parquet(file: Path) -> tuple[list[str], _Rows]:
 
     table = pq.read_table(file)
     return table.column_names, list(enumerate((list(row.values()) for row in table.to_pylist()), start=1))
+
+
+def _whole(value: object) -> object:
+    """Return a whole number as such: tables hold counts as 4.0 where another row of the column was empty once."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _problems_of_head(names: Sequence[str]) -> Iterator[str]:

@@ -65,7 +65,7 @@ def array_script(scheduler: str, job: Job) -> str:
 
 def collect_script(scheduler: str, job: Job) -> str:
     """Return the script of the job that collects when the array has ended, however it ended."""
-    name, log = f"{job.name}-collect", f"{job.logs}/collect.log"
+    name, log = f"{job.name}-collect", _quoted(f"{job.logs}/collect.log")
     by_scheduler = {
         "slurm": (f"--job-name={name}", f"--output={log}", "--ntasks=1", "--cpus-per-task=1"),
         "pbs": (f"-N {name}", f"-o {log}", "-j oe"),
@@ -144,27 +144,34 @@ def array_limit(scheduler: str) -> int:
 # -- scripts --------------------------------------------------------------------------------------------------------
 
 _PREFIX = {"slurm": "#SBATCH", "pbs": "#PBS", "lsf": "#BSUB", "sge": "#$"}
+_LOG = {"slurm": "task-%a.log", "pbs": "", "lsf": "task-%I.log", "sge": ""}
+"""What a task prints to, by its index where the scheduler's pattern can say that, else a folder."""
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"' if re.search(r"\s", path) else path
 
 
 def _array_directives(scheduler: str, job: Job) -> tuple[str, ...]:
     time, n = _clock(job.time_limit_s), job.n_tasks
+    logs = _quoted(f"{job.logs}/{_LOG[scheduler]}")
     if scheduler == "slurm":
         return (
-            f"--job-name={job.name}", f"--array=1-{n}", f"--output={job.logs}/task-%a.log", "--open-mode=append",
+            f"--job-name={job.name}", f"--array=1-{n}", f"--output={logs}", "--open-mode=append",
             f"--time={time}", f"--signal=B:USR1@{job.warning_s}", "--requeue", "--ntasks=1", "--cpus-per-task=1",
         )  # fmt: skip
     if scheduler == "pbs":
         indices = f"-J 1-{n}" if n > 1 else "-v PBS_ARRAY_INDEX=1"  # an array of one is refused
-        return (f"-N {job.name}", indices, f"-o {job.logs}/", "-j oe", f"-l walltime={time}", "-r y")
+        return (f"-N {job.name}", indices, f"-o {logs}", "-j oe", f"-l walltime={time}", "-r y")
     if scheduler == "lsf":
         minutes, warning = -(-job.time_limit_s // 60), -(-job.warning_s // 60)
         return (
-            f'-J "{job.name}[1-{n}]"', f"-o {job.logs}/task-%I.log", f"-W {minutes}", f"-wa USR1 -wt {warning}",
+            f'-J "{job.name}[1-{n}]"', f"-o {logs}", f"-W {minutes}", f"-wa USR1 -wt {warning}",
             "-r", f'-Q "{STOPPED_EARLY}"', "-n 1",
         )  # fmt: skip
     soft = _clock(job.time_limit_s - job.warning_s)
     return (
-        f"-N {job.name}", f"-t 1-{n}", f"-o {job.logs}/", "-j y", f"-l h_rt={time},s_rt={soft}", "-r y", "-S /bin/bash",
+        f"-N {job.name}", f"-t 1-{n}", f"-o {logs}", "-j y", f"-l h_rt={time},s_rt={soft}", "-r y", "-S /bin/bash",
     )  # fmt: skip
 
 

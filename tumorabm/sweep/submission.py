@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -79,7 +80,7 @@ def make_submission(
     command = (sys.executable, "-m", "tumorabm", "sweep")
     retry = ("--retry-failed",) if retry_failed else ()
     job = Job(
-        name=f"tumorabm-{sweep_folder.name}",
+        name="tumorabm-" + re.sub(r"[^\w.-]", "_", sweep_folder.name),
         n_tasks=len(tasks),
         worker=(*command, "worker", str(sweep_folder), "--tasks", str(folder / TASKS), *retry),
         collector=(*command, "collect", str(sweep_folder)),
