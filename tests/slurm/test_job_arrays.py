@@ -150,8 +150,9 @@ def test_the_death_of_a_whole_node_loses_nothing_that_was_written(cluster, tmp_p
 
 
 def test_a_task_whose_time_is_up_is_requeued_and_goes_on(cluster, tmp_path):
-    folder = planned(cluster, tmp_path, seeds=130, hours=20)  # 260 short runs: some are done before the warning
-    said = submit(cluster, folder, "--runs-per-task", 260, "--time-limit", "0:02:00", "--warn-seconds", 70)
+    # 260 short runs, 80 s in all; Slurm warns when it next looks, which it does each 30 s
+    folder = planned(cluster, tmp_path, seeds=130, hours=60)
+    said = submit(cluster, folder, "--runs-per-task", 260, "--time-limit", "0:02:00", "--warn-seconds", 110)
     cluster.wait_with_jobs(lambda: "stopped by SIGUSR1; finished runs are kept" in logs(folder), PATIENCE_S)
     n_done = len(read_store(folder / "parts").chosen)
     assert n_done < 260

@@ -3,8 +3,7 @@
 The table that it prints is kept in ``docs/validation_resistance.md``.
 """
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +68,7 @@ def blasts(model: TumorModel) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def courses() -> pd.DataFrame:
     runs = [(variant, seed) for variant in VARIANTS for seed in SEEDS]
-    with ProcessPoolExecutor(available_cores(), get_context("spawn")) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         table = pd.DataFrame(pool.map(course, *zip(*runs, strict=True)))
     print(f"\n{table.round(3).to_string(index=False)}")
     return table.set_index(["doses", "seed"])
