@@ -37,6 +37,7 @@ from tumorabm.console import (
     words,
     writable,
 )
+from tumorabm.server.command import serve
 from tumorabm.sweep.command import sweep
 from tumorabm.validation.command import sensitivity, validate
 from tumorabm.variants.command import variants
@@ -62,6 +63,7 @@ app = typer.Typer(
 )
 app.add_typer(assay, name="assay")
 app.add_typer(sweep, name="sweep")
+app.command()(serve)
 app.command()(validate)
 app.command()(sensitivity)
 app.command()(variants)

@@ -64,6 +64,7 @@ from tumorabm.philox import Stream, normal_pairs, uniform_pairs
 from tumorabm.random_state import generator_state, python_random_state, restore_python_random, restored_generator
 from tumorabm.scenario import Scenario, ScenarioError
 from tumorabm.scenario.load import with_parameters
+from tumorabm.scenario.pharmacology_schema import Dose
 from tumorabm.scenario.site_schema import BLOOD, PRIMARY
 from tumorabm.sums import sum_in_any_order
 from tumorabm.surroundings import Surroundings
@@ -379,6 +380,20 @@ class TumorModel(ColumnModel):
         self._update_shapes()
         return self.population.data["uid"][rows].copy()
 
+    def give_dose(self, dose: Dose) -> None:
+        """Give a dose of asparaginase now, before the next step, beside those of the scenario.
+
+        Its day, and the times of a course, count for nothing.
+
+        Raises
+        ------
+        ValueError
+            It is another drug, or the tissue has no field of asparaginase; nothing is given then.
+        """
+        if not dose.is_enzyme or "asparaginase" not in self.fields:
+            raise ValueError(f"give_dose: expected asparaginase, and a tissue with its field, got {dose.product}")
+        self._give(dose)
+
     def state(self) -> dict[str, Any]:
         """Return all that the next steps depend on: nested dictionaries and lists of arrays, numbers and text.
 
@@ -469,8 +484,11 @@ class TumorModel(ColumnModel):
 
     def _give_doses(self) -> None:
         for dose in self.plasma.doses_at(self.tick):
-            self.plasma.give(dose)
-            self.events.add(self.time_h, "dose", types=(dose.product,))
+            self._give(dose)
+
+    def _give(self, dose: Dose) -> None:
+        self.plasma.give(dose)
+        self.events.add(self.time_h, "dose", types=(dose.product,))
 
     def _perturb(self) -> None:
         """Let the perturbations that change at this tick, and what small molecules do now, take effect."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -44,13 +45,24 @@ def draw_summary(folder: Path) -> Path:
         figure = Figure(figsize=style.SIZE_INCHES, layout="constrained")
         figure.get_layout_engine().set(**style.SPACING)
         grid = figure.add_gridspec(2, 5, width_ratios=style.COLUMN_WIDTHS)
-        _draw_series([figure.add_subplot(grid[i // 4, i % 4]) for i in range(8)], series, doses_d)
+        draw_curves([figure.add_subplot(grid[i // 4, i % 4]) for i in range(8)], series, doses_d)
         draw_map(figure.add_subplot(grid[:, 4]), folder)
         figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
         return style.save(figure, folder / "summary.png")
 
 
-def _draw_series(axes: list[Axes], series: pd.DataFrame, doses_d: list[float]) -> None:
+def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[float]) -> None:
+    """Draw the time series of a site on eight axes: cells, drug, asparagine, deaths, ASNS, ATF4, mTORC1 and hypoxia.
+
+    Parameters
+    ----------
+    axes
+        In this order; those for which there is nothing are hidden.
+    series
+        Rows of ``timeseries.parquet``.
+    doses_d
+        Days of doses; those until the last row are marked.
+    """
     hours = series["time_h"].to_numpy()
     unit, length_h = style.time_unit(hours[-1])
     times = hours / length_h

@@ -1,0 +1,254 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright.
+
+Run by ``pytest -m browser``; skipped where either, or the page's libraries, are missing. Screenshots are kept in
+pytest's temporary folder, below ``screenshots0``.
+"""
+
+import importlib.util
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tumorabm import TumorModel
+from tumorabm.scenario.load import scenario_from_dict
+from tumorabm.server.map_picture import place_on_map
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+MISSING = [name for name in ("solara", "playwright") if importlib.util.find_spec(name) is None]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
+]
+
+PATIENCE_S = 60.0
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCENARIO = """
+hours = 240.0
+seed = 5
+[domain]
+size_um = [300.0, 300.0]
+[vessels]
+density_per_mm2 = 100.0
+[cells.blast]
+type = "all_blast"
+count = 150
+[cells.stroma]
+type = "msc"
+count = 5
+"""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """The address of a server of a small scenario."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "small.toml").write_text(SCENARIO)
+    (folder / "other.toml").write_text(SCENARIO.replace("150", "77"))
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tumorabm", "serve", "small.toml", "--port", str(port), "--no-open"]
+    with (folder / "said.txt").open("w") as said:
+        server = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said)
+    try:
+        wait_until(lambda: answers(port) or server.poll() is not None)
+        assert server.poll() is None, (folder / "said.txt").read_text()
+        yield f"http://localhost:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0, (folder / "said.txt").read_text()
+    assert "Traceback" not in (folder / "said.txt").read_text(), (folder / "said.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("screenshots")
+
+
+@pytest.fixture
+def tab(url, browser):
+    """A tab that shows the page."""
+    tab = Tab(browser, url)
+    yield tab
+    assert tab.outside == [], "everything comes from this machine"
+    assert "Traceback" not in tab.page.inner_text("body")
+    tab.page.close()
+
+
+class Tab:
+    """A browser tab with the page."""
+
+    def __init__(self, browser, url):
+        self.outside = []
+        self.page = browser.new_page(viewport={"width": 1280, "height": 1500})
+        self.page.set_default_timeout(1000.0 * PATIENCE_S)  # ms
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.goto(url)
+        self.page.wait_for_selector(".tissue-curves")
+
+    def _note(self, url):
+        if not url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
+            self.outside.append(url)
+
+    @property
+    def time_h(self) -> float:
+        return float(self.page.inner_text(".tissue-time").split("(")[1].split(" h")[0])
+
+    def press(self, name):
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def step(self, times):
+        for _ in range(times):
+            before = self.time_h
+            self.press("Step")
+            wait_until(lambda before=before: self.time_h > before)
+
+    def curves_once_drawn(self) -> str:
+        time.sleep(3.0)  # they are drawn every two seconds at most
+        return self.page.locator(".tissue-curves").get_attribute("src")
+
+    def body(self) -> str:
+        return self.page.inner_text("body")
+
+
+def answers(port) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("localhost", port)) == 0
+
+
+def wait_until(condition, seconds=PATIENCE_S):
+    end_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end_s, f"not so after {seconds:g} s"
+        time.sleep(0.05)
+
+
+def shares_of_a_cell() -> tuple[float, float]:
+    """Return where in the picture the cell lies that is nearest to the middle of the tissue."""
+    model = TumorModel(scenario_from_dict(tomllib.loads(SCENARIO)), threads=1)
+    x_um, y_um = min(model.population.block("position_um")[:, :2], key=lambda at: np.hypot(*(at - 150.0)))
+    shares = [(x, y) for x in np.linspace(0.2, 0.8, 301) for y in np.linspace(0.2, 0.8, 301)]
+    return min(shares, key=lambda at: np.hypot(*(np.array(place_on_map((300.0, 300.0), *at)) - (x_um, y_um))))
+
+
+def test_the_page_shows_the_tissue_at_its_start(tab, screenshots):
+    assert tab.time_h == 0.0
+    assert "blast (150)" in tab.body()
+    tab.page.screenshot(path=screenshots / "start.png")
+
+
+def test_play_advances_and_pause_stops(tab, screenshots):
+    tab.press("▶")
+    wait_until(lambda: tab.time_h > 2.0)
+    tab.press("❚❚")
+    time.sleep(1.0)
+    paused_h = tab.time_h
+    time.sleep(2.0)
+    assert tab.time_h == paused_h
+    tab.curves_once_drawn()
+    tab.page.screenshot(path=screenshots / "played.png")
+
+
+def test_step_advances_by_one_step_and_reset_goes_back(tab):
+    tab.step(3)
+    assert tab.time_h == 0.3
+    tab.press("Reset")
+    wait_until(lambda: tab.time_h == 0.0)
+
+
+def test_the_same_steps_give_the_same_curves_and_a_dose_changes_them(tab, url, browser):
+    second = Tab(browser, url)
+    try:
+        tab.step(10)
+        second.step(10)
+        assert tab.curves_once_drawn() == second.curves_once_drawn()
+        second.press("Give a dose now")
+        for one in (tab, second):
+            one.step(10)
+        assert tab.curves_once_drawn() != second.curves_once_drawn()
+    finally:
+        second.page.close()
+
+
+def test_a_second_tab_does_not_disturb_the_first(tab, url, browser):
+    second = Tab(browser, url)
+    try:
+        second.press("▶")
+        wait_until(lambda: second.time_h > 1.0)
+        assert tab.time_h == 0.0
+        tab.step(1)
+        assert tab.time_h == 0.1
+    finally:
+        second.page.close()
+
+
+def test_a_click_on_a_cell_shows_its_state(tab, screenshots):
+    assert "Click a cell" in tab.body()
+    box = tab.page.locator(".tissue-map").bounding_box()
+    share_x, share_y = shares_of_a_cell()
+    tab.page.mouse.click(box["x"] + share_x * box["width"], box["y"] + share_y * box["height"])
+    tab.page.wait_for_selector(".tissue-cell")
+    shown = tab.page.inner_text(".tissue-cell")
+    for name in ("uid", "phase", "asns_relative", "atf4", "mtorc1", "oxygen_mmHg"):
+        assert name in shown
+    before = shown
+    tab.step(5)
+    assert tab.page.inner_text(".tissue-cell") != before, "its state is that of now"
+    tab.page.screenshot(path=screenshots / "cell.png")
+
+
+def test_cells_can_be_coloured_by_asns_over_oxygen(tab, screenshots):
+    for label, choice in (("cells coloured by", "ASNS"), ("field", "oxygen")):
+        before = tab.page.locator(".tissue-map").get_attribute("src")
+        tab.page.get_by_label(label, exact=True).locator("visible=true").first.click()
+        tab.page.get_by_role("option", name=choice, exact=True).click()
+        wait_until(lambda before=before: tab.page.locator(".tissue-map").get_attribute("src") != before)
+    tab.page.screenshot(path=screenshots / "asns.png")
+
+
+def test_a_wrong_value_gives_the_message_of_the_command_line_and_can_be_mended(tab, screenshots):
+    seed = tab.page.get_by_label("seed")
+    seed.fill("seven")
+    seed.press("Tab")
+    tab.press("Reset")
+    tab.page.wait_for_selector("text=expected")
+    assert "seed" in tab.page.inner_text(".v-alert")
+    tab.page.screenshot(path=screenshots / "wrong_value.png")
+    seed.fill("6")
+    seed.press("Tab")
+    tab.press("Reset")
+    tab.page.wait_for_selector(".tissue-map")
+    tab.step(1)
+
+
+def test_another_scenario_of_the_folder_can_be_chosen(tab):
+    tab.page.get_by_label("scenario").locator("visible=true").first.click()
+    tab.page.get_by_role("option", name="other", exact=True).click()
+    wait_until(lambda: "blast (77)" in tab.body())

@@ -1,0 +1,246 @@
+"""The map of the page: cells as coloured discs over a field, drawn from a copy of what the model is now."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tumorabm.biology import states as s
+from tumorabm.model import TumorModel
+from tumorabm.observables import oxygen_at_cells_mmHg, relative_asns
+from tumorabm.output import style
+from tumorabm.scenario.units import oxygen_mM_to_mmHg
+from tumorabm.server.raster import background, paint_discs
+
+COLOUR_BY = {
+    "type": "",
+    "phase": "",
+    "ASNS": "ASNS, relative to a solid tumour",
+    "ATF4": "ATF4, relative level",
+    "mTORC1": "mTORC1, relative activity",
+    "oxygen": "oxygen at the cell, mmHg",
+}
+"""What cells can be coloured by, with the label of its scale; the first two have a legend."""
+
+NO_CELLS = "no cells"
+_SIDE_PX = 560  # of the longer side of the tissue
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 90, 130, 14, 62  # of the frame
+_FONT_POINTS = 13
+_DPI = 100
+_BRIGHTEST_SHARE = 0.98  # of cells lie within the scale of what they are coloured by
+_GREYS = LinearSegmentedColormap.from_list("field", style.FIELD_COLOURS)
+_LEVELS = colormaps["viridis"]
+_PHASE_COLOURS = {"G0/G1": "#56B4E9", "S": "#009E73", "G2": "#E69F00", "M": "#D55E00"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the map shows: site, field, what cells are coloured by, and the height of the slice in 3-D (share of it)."""
+
+    site: str
+    field: str
+    colour_by: str
+    slice_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is drawn, copied from a model so that it may go on meanwhile.
+
+    Attributes
+    ----------
+    look, time_h, size_um
+        What is shown, when, and the sides of the map (x, y).
+    z_um
+        Height of the slice in 3-D, else None.
+    field, unit
+        Values of the field in the plane, shape (y, x), and their unit.
+    x_um, y_um, radius_um, dead
+        Cells in the plane, shape (n,).
+    values, names
+        What the cells are coloured by: numbers, or indices into ``names``.
+    """
+
+    look: Look
+    time_h: float
+    size_um: tuple[float, float]
+    z_um: float | None
+    field: np.ndarray
+    unit: str
+    x_um: np.ndarray
+    y_um: np.ndarray
+    radius_um: np.ndarray
+    dead: np.ndarray
+    values: np.ndarray
+    names: tuple[str, ...]
+
+
+def snapshot(model: TumorModel, look: Look) -> Snapshot:
+    """Copy from a model, between two steps, what its map shows."""
+    site = model.sites[look.site]
+    field, unit = _field(site, look.field)
+    position, radius = site.population.block("position_um"), site.population.data["radius_um"]
+    z_um, layer, shown = None, 0, slice(None)
+    if site.grid.ndim == 3:
+        z_um = look.slice_share * site.box_um[2]
+        layer = min(int(z_um / site.grid.voxel_um), len(field) - 1)
+        shown = np.abs(position[:, 2] - z_um) < radius
+        radius = np.sqrt(np.maximum(radius**2 - (position[:, 2] - z_um) ** 2, 0.0))  # of the circle in the plane
+    values, names = _cell_values(site, look.colour_by)
+    return Snapshot(
+        look, site.time_h, (float(site.box_um[0]), float(site.box_um[1])), z_um, np.array(field[layer]), unit,
+        position[shown, 0].copy(), position[shown, 1].copy(), radius[shown].copy(),
+        site.population.data["phase"][shown] > s.MITOSIS, values[shown].copy(), names,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A map as the page shows it.
+
+    Attributes
+    ----------
+    png
+        Map with axes in µm, and bars for the field and for what cells are coloured by.
+    legend
+        Label and colour of what the bars do not tell: numbers of cells by type or phase, and of dead ones.
+    """
+
+    png: bytes
+    legend: tuple[tuple[str, str], ...]
+
+
+def draw_map(seen: Snapshot) -> Picture:
+    """Return the picture of a snapshot."""
+    rows, columns = pixel_shape(seen.size_um)
+    top = _round_up(float(seen.field.max()))
+    image = background(seen.field, 0.0, top, _bytes_of(_GREYS(np.linspace(0.0, 1.0, 256))), (rows, columns))
+    bars, legend = [(f"{seen.look.field}, {seen.unit}", top)], []
+    if seen.look.colour_by != NO_CELLS:
+        if seen.names:
+            colours, legend = _category_colours(seen)
+        else:
+            colours, highest = _level_colours(seen)
+            bars.append((COLOUR_BY[seen.look.colour_by], highest))
+        colours[seen.dead] = _bytes_of([to_rgb(style.DEAD_COLOUR)])
+        legend.append((f"dead ({int(seen.dead.sum())})", style.DEAD_COLOUR))
+        _paint_cells(image, seen, colours)
+    picture = _frame(seen.size_um, tuple(bars)).copy()
+    picture[_TOP_PX : _TOP_PX + rows, _LEFT_PX : _LEFT_PX + columns] = image[::-1]
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, format="png", compress_level=1)
+    return Picture(buffer.getvalue(), tuple(legend))
+
+
+def place_on_map(size_um: tuple[float, float], share_x: float, share_y: float) -> tuple[float, float] | None:
+    """Return where a place of the picture lies in the tissue, µm; None beside the map.
+
+    ``share_x`` and ``share_y`` are measured from the left upper corner of the picture.
+    """
+    rows, columns = pixel_shape(size_um)
+    width_px, height_px = _size_px(rows, columns)
+    x, y = (share_x * width_px - _LEFT_PX) / columns, 1.0 - (share_y * height_px - _TOP_PX) / rows
+    return (x * size_um[0], y * size_um[1]) if 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0 else None
+
+
+def pixel_shape(size_um: tuple[float, float]) -> tuple[int, int]:
+    """Return rows and columns of the image of a tissue."""
+    longest_um = max(size_um)
+    return tuple(max(1, round(_SIDE_PX * side_um / longest_um)) for side_um in (size_um[1], size_um[0]))
+
+
+def _size_px(rows: int, columns: int) -> tuple[int, int]:
+    """Return width and height of the picture around an image."""
+    return _LEFT_PX + columns + _RIGHT_PX, _TOP_PX + rows + _BOTTOM_PX
+
+
+@lru_cache(maxsize=64)
+def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) -> np.ndarray:
+    """Return axes and bars around an empty image, drawn once for all pictures with the same scales."""
+    rows, columns = pixel_shape(size_um)
+    width_px, height_px = _size_px(rows, columns)
+    figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI)
+    canvas = FigureCanvasAgg(figure)
+    ax = figure.add_axes((_LEFT_PX / width_px, _BOTTOM_PX / height_px, columns / width_px, rows / height_px))
+    ax.set(xlim=(0.0, size_um[0]), ylim=(0.0, size_um[1]))
+    ax.set_xlabel("x, µm", fontsize=_FONT_POINTS)
+    ax.set_ylabel("y, µm", fontsize=_FONT_POINTS)
+    step = 1.0 / len(bars)
+    for place, ((label, highest), colours) in enumerate(zip(bars, (_GREYS, _LEVELS), strict=False)):
+        bottom = (_BOTTOM_PX + rows * (1.0 - (place + 0.95) * step)) / height_px
+        box = (1.0 - (_RIGHT_PX - 16) / width_px, bottom, 16 / width_px, 0.9 * step * rows / height_px)
+        bar = figure.colorbar(ScalarMappable(Normalize(0.0, highest), colours), cax=figure.add_axes(box))
+        bar.set_label(label, fontsize=_FONT_POINTS)
+    for axes in figure.axes:
+        axes.tick_params(labelsize=_FONT_POINTS)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+
+
+def _round_up(value: float) -> float:
+    """Return the next of 1, 1.5, 2, 3, 5, 7 times a power of ten, so that scales seldom change."""
+    if not value > 0.0:
+        return 1.0
+    decade = 10.0 ** math.floor(math.log10(value))
+    return next(factor * decade for factor in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0) if factor * decade >= 0.9999 * value)
+
+
+def _field(site: TumorModel, name: str) -> tuple[np.ndarray, str]:
+    values = site.fields[name].concentration_mM
+    if name == "oxygen":
+        return oxygen_mM_to_mmHg(values), "mmHg"
+    return (values, "IU/mL") if name == "asparaginase" else (1000.0 * values, "µM")
+
+
+def _cell_values(site: TumorModel, colour_by: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    data = site.population.data
+    if colour_by == "phase":
+        return data["phase"], s.PHASES[: s.APOPTOTIC]
+    if colour_by == "ASNS":
+        return relative_asns(site), ()
+    if colour_by == "oxygen":
+        return oxygen_at_cells_mmHg(site), ()
+    if colour_by in ("ATF4", "mTORC1"):
+        return data[colour_by.lower()], ()
+    return data["cell_type"], site.cell_types
+
+
+def _paint_cells(image: np.ndarray, seen: Snapshot, colours: np.ndarray) -> None:
+    order = np.argsort(~seen.dead, kind="stable")  # the dead below the living
+    scale = image.shape[1] / seen.size_um[0]
+    paint_discs(
+        image, scale * seen.x_um[order], scale * seen.y_um[order], scale * seen.radius_um[order], colours[order]
+    )
+
+
+def _category_colours(seen: Snapshot) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Return a colour for each cell, by its type or phase, and the legend with the numbers of live cells."""
+    by_name = _PHASE_COLOURS if seen.look.colour_by == "phase" else style.colours(seen.names)
+    counts = np.bincount(seen.values[~seen.dead], minlength=len(seen.names))
+    legend = [(f"{name} ({count})", by_name[name]) for name, count in zip(seen.names, counts, strict=True)]
+    table = _bytes_of([to_rgb(by_name[name]) for name in seen.names])
+    return table[np.minimum(seen.values, len(table) - 1)], legend
+
+
+def _level_colours(seen: Snapshot) -> tuple[np.ndarray, float]:
+    """Return a colour for each cell, by a number, and the end of the scale; cells without the number are white."""
+    living = seen.values[~seen.dead & np.isfinite(seen.values)]
+    highest = _round_up(float(np.quantile(living, _BRIGHTEST_SHARE))) if living.size else 1.0
+    colours = _bytes_of(_LEVELS(np.clip(np.nan_to_num(seen.values) / highest, 0.0, 1.0)))
+    colours[np.isnan(seen.values)] = 255
+    return colours, highest
+
+
+def _bytes_of(colours: object) -> np.ndarray:
+    """Return colours of 0 to 1 as bytes, without what is transparent, shape (n, 3)."""
+    return (255.0 * np.asarray(colours)[:, :3] + 0.5).astype(np.uint8)

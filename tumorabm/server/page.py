@@ -1,0 +1,210 @@
+"""The page: Mesa's SolaraViz with a map, curves, the state of a cell, and doses that are given by hand.
+
+``tumorabm serve SCENARIO`` shows it, as does ``solara run tumorabm.server.page`` with the scenario's path in the
+environment variable ``TUMORABM_SCENARIO``.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import solara
+from mesa.visualization import SolaraViz
+from mesa.visualization.utils import update_counter
+
+from tumorabm.cells import TumorCell
+from tumorabm.model import TumorModel
+from tumorabm.scenario import load_scenario
+from tumorabm.scenario.site_schema import PRIMARY
+from tumorabm.server import SCENARIO_VARIABLE
+from tumorabm.server.controls import DOSE_RANGE_IU_PER_M2, FORMULATIONS, controls_of, scenarios_beside
+from tumorabm.server.curves import draw_site_curves
+from tumorabm.server.map_picture import COLOUR_BY, NO_CELLS, Look, draw_map, place_on_map, snapshot
+from tumorabm.server.simulation import Simulation
+
+CURVES_EVERY_S = 2.0
+"""Curves are drawn at most this often, because they take longer than a step."""
+
+RESET = " — press Reset"
+
+_drawing = threading.Lock()  # matplotlib's settings are those of the process, and each tab draws in its own thread
+
+
+@solara.component
+def Page() -> None:
+    """Show one browser tab, which has a model of its own."""
+    scenarios = solara.use_memo(lambda: scenarios_beside(Path(os.environ[SCENARIO_VARIABLE])), [])
+    chosen, choose = solara.use_state(next(iter(scenarios)))
+    solara.Title(f"tumorabm: {chosen}")
+    with solara.Sidebar():
+        solara.Select("scenario", list(scenarios), chosen, on_value=choose)
+    Tissue(str(scenarios[chosen])).key(chosen)
+
+
+@solara.component
+def Tissue(path: str) -> None:
+    """Show a scenario: Mesa's controls, and what is seen of the tissue."""
+    scenario = solara.use_memo(lambda: load_scenario(path), [path])
+    simulation = solara.use_memo(lambda: solara.reactive(Simulation(path)), [path])
+    controls = solara.use_memo(lambda: controls_of(scenario), [path])
+    values = solara.use_memo(lambda: {name: solara.reactive(of["value"]) for name, of in controls.items()}, [path])
+    SolaraViz(
+        simulation,
+        components=[],
+        model_params={
+            "scenario": path,
+            **{
+                name: _shown(of, values[name], simulation.value.values.get(name, of["value"]))
+                for name, of in controls.items()
+            },
+        },
+        name=scenario.name,
+        play_interval=1,
+    )
+    Seen(simulation.value)
+
+
+def _shown(control: dict[str, object], value: solara.Reactive, running: object) -> dict[str, object]:
+    """Return a control whose label tells its value, and whether the tissue was made with another one."""
+    number = f": {value.value:.4g}" if isinstance(value.value, float) else ""
+    return {**control, "value": value, "label": f"{control['label']}{number}{'' if value.value == running else RESET}"}
+
+
+@solara.component
+def Seen(simulation: Simulation) -> None:
+    """Show map, cell, doses and curves of a simulation, again after each step."""
+    update_counter.get()
+    cell, pick = solara.use_state(None)
+    site, choose_site = solara.use_state(PRIMARY)
+    if simulation.problem:
+        solara.Error(simulation.problem)
+    if simulation.tissue is None:
+        return
+    site = site if site in simulation.tissue.sites else PRIMARY
+    if len(simulation.tissue.sites) > 1:
+        solara.Select("site", list(simulation.tissue.sites), site, on_value=choose_site)
+    with solara.Columns([8, 4]):
+        Map(simulation, site, pick)
+        with solara.Column():
+            DoseNow(simulation)
+            CellState(simulation, cell)
+    Curves(simulation, site)
+
+
+@solara.component
+def Map(simulation: Simulation, site: str, pick: Callable[[TumorCell | None], None]) -> None:
+    """Show the cells of a site over one of its fields; a click picks a cell."""
+    update_counter.get()
+    tissue = simulation.tissue.sites[site]
+    field, choose_field = solara.use_state("asparagine")
+    colour_by, choose_colour = solara.use_state("type")
+    share, choose_slice = solara.use_state(0.5)
+    field = field if field in tissue.fields else next(iter(tissue.fields))
+    if tissue.well_mixed:
+        solara.Info("well-mixed: there is no map")
+        return
+    look = Look(site, field, colour_by, share)
+    with solara.Row():
+        solara.Select("field", list(tissue.fields), field, on_value=choose_field)
+        solara.Select("cells coloured by", [*COLOUR_BY, NO_CELLS], colour_by, on_value=choose_colour)
+    if tissue.grid.ndim == 3:
+        solara.SliderFloat("height of the slice, share of the box", share, 0.0, 1.0, 0.02, on_value=choose_slice)
+    with simulation.lock:
+        seen = snapshot(simulation.tissue, look)
+    with _drawing:
+        picture = draw_map(seen)
+
+    def on_click(shares: dict[str, float]) -> None:
+        place = place_on_map(seen.size_um, shares["x"], shares["y"])
+        pick(simulation.cell_at(site, *place, seen.z_um) if place else None)
+
+    height = "" if seen.z_um is None else f", slice at z = {seen.z_um:.0f} µm"
+    solara.HTML("div", f"<b>day {seen.time_h / 24.0:.2f}</b> ({seen.time_h:.1f} h){height}", classes=["tissue-time"])
+    _ClickableMap(src=_data_url(picture.png), alt=f"map of the cells over {field}", event_clicked=on_click)
+    solara.HTML("div", "".join(map(_chip, picture.legend)), classes=["tissue-legend"])
+
+
+@solara.component_vue("map.vue")
+def _ClickableMap(src: str, alt: str, event_clicked: Callable[[dict[str, float]], None] | None = None) -> None:
+    """Show a picture and tell where it was clicked, as shares of its width and height from the left upper corner."""
+
+
+@solara.component
+def Curves(simulation: Simulation, site: str) -> None:
+    """Show what was observed of a site until now."""
+    update_counter.get()
+    drawn = solara.use_ref({"of": None, "at_s": 0.0, "png": b""})
+    overdue, remind = solara.use_state(0)
+    tissue = simulation.tissue.sites[site]
+    with simulation.lock:
+        rows, n_doses = len(tissue.datacollector.ticks), len(simulation.doses_h)
+    of = (id(simulation), site, rows, n_doses)
+    wait_s = CURVES_EVERY_S - (time.monotonic() - drawn.current["at_s"])
+    is_new = of != drawn.current["of"]
+    if is_new and (wait_s <= 0.0 or drawn.current["of"] is None or of[:2] != drawn.current["of"][:2]):
+        with simulation.lock, _drawing:
+            png = draw_site_curves(tissue, simulation.doses_h)
+        drawn.current = {"of": of, "at_s": time.monotonic(), "png": png}
+        is_new = False
+
+    def draw_what_waits() -> None:
+        if is_new:
+            time.sleep(max(wait_s, 0.0))
+            remind(overdue + 1)
+
+    solara.use_thread(draw_what_waits, dependencies=[of])
+    picture = {"src": _data_url(drawn.current["png"]), "alt": "curves", "style": "width: 100%"}
+    solara.HTML("img", attributes=picture, classes=["tissue-curves"])
+
+
+@solara.component
+def DoseNow(simulation: Simulation) -> None:
+    """Let a dose of asparaginase be given by hand."""
+    dose, choose_dose = solara.use_state(2500.0)
+    formulation, choose_formulation = solara.use_state("pegaspargase")
+    if "asparaginase" not in simulation.tissue.fields:
+        return
+    with solara.Card("Dose by hand"):
+        solara.SliderFloat(f"IU/m²: {dose:g}", dose, 50.0, DOSE_RANGE_IU_PER_M2[1], 50.0, on_value=choose_dose)
+        solara.Select("formulation", list(FORMULATIONS), formulation, on_value=choose_formulation)
+        solara.Button("Give a dose now", color="primary", on_click=lambda: simulation.give_dose_now(formulation, dose))
+
+
+@solara.component
+def CellState(simulation: Simulation, cell: TumorCell | None) -> None:
+    """Show all columns of the cell that was clicked, as long as it is in the tissue."""
+    update_counter.get()
+    with solara.Card("Cell"), simulation.lock:
+        if cell is None or cell.model not in simulation.tissue.sites.values():
+            solara.Text("Click a cell in the map to see its state.")
+        elif not cell.in_population:
+            solara.Text(f"Cell {cell.unique_id} has left the tissue.")
+        else:
+            solara.HTML("div", _table(cell), classes=["tissue-cell"])
+
+
+def _table(cell: TumorCell) -> str:
+    model: TumorModel = cell.model
+    columns = model.cell_columns(slice(cell.row, cell.row + 1))
+    rows = (f"<tr><td>{name}</td><td>{_text(column[0])}</td></tr>" for name, column in columns.items())
+    style = "display:block; max-height:22em; overflow:auto; font-size:90%"
+    return f'<table style="{style}">{"".join(rows)}</table>'
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _chip(entry: tuple[str, str]) -> str:
+    label, colour = entry
+    dot = f'<span style="display:inline-block; width:.8em; height:.8em; border-radius:50%; background:{colour}"></span>'
+    return f'<span style="margin-right:1em; white-space:nowrap">{dot} {label}</span>'
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

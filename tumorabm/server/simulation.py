@@ -1,0 +1,90 @@
+"""What the page steps: a tissue made from the values of the controls, or the reason why there is none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import mesa
+
+from tumorabm.cells import TumorCell
+from tumorabm.model import TumorModel
+from tumorabm.scenario import ScenarioError, load_scenario
+from tumorabm.scenario.pharmacology_schema import Dose
+from tumorabm.server.controls import enzyme_dose, parameters_of
+
+
+class Simulation(mesa.Model):
+    """A tissue beside the page that shows it.
+
+    Mesa's page makes a new one at each reset, steps it in one thread and draws it in others: `lock` is held around
+    both. What goes wrong becomes a message, because the page would show a traceback.
+
+    Parameters
+    ----------
+    scenario
+        Path of a scenario file.
+    **kwargs
+        Values of the controls (`tumorabm.server.controls.controls_of`); by default the scenario's own.
+
+    Attributes
+    ----------
+    tissue
+        The model; None where it could not be made.
+    problem
+        Why there is none, or why it cannot go on; else empty.
+    doses_h
+        When doses were given, h.
+    values
+        Of the controls.
+    """
+
+    def __init__(self, scenario: str, **kwargs: object) -> None:
+        super().__init__()
+        self.lock = threading.RLock()
+        self.tissue: TumorModel | None = None
+        self.problem = ""
+        self.doses_h: list[float] = []
+        self.values = {name: getattr(value, "value", value) for name, value in kwargs.items()}  # Solara's, or plain
+        with self._problems_noted():
+            self.tissue = TumorModel(scenario, **parameters_of(load_scenario(scenario), self.values))
+        self.running = self.tissue is not None
+
+    def step(self) -> None:
+        """Advance the tissue by one step, unless it cannot go on."""
+        with self.lock, self._problems_noted():
+            if self.running:
+                self.tissue.step()
+                events = self.tissue.drain_events()
+                self.doses_h += events["time_h"][events["event"] == "dose"].tolist()
+                self.running = self.tissue.running
+
+    def give_dose_now(self, formulation: str, dose_iu_per_m2: float) -> None:
+        """Give a dose of asparaginase before the next step."""
+        with self.lock, self._problems_noted():
+            if self.tissue is not None:
+                self.tissue.give_dose(Dose(**enzyme_dose(formulation, dose_iu_per_m2, self.tissue.time_h / 24.0)))
+
+    def cell_at(self, site: str, x_um: float, y_um: float, z_um: float | None) -> TumorCell | None:
+        """Return the cell of a site whose disc or ball holds a place of the map, the nearest one, or None.
+
+        ``z_um`` is the height of the slice that a map of three dimensions shows.
+        """
+        with self.lock:
+            population = self.tissue.sites[site].population
+            position, data = population.block("position_um"), population.data
+            away_um2 = (position[:, 0] - x_um) ** 2 + (position[:, 1] - y_um) ** 2
+            if z_um is not None:
+                away_um2 += (position[:, 2] - z_um) ** 2
+            if not population.size or away_um2.min() > (1.5 * data["radius_um"][away_um2.argmin()]) ** 2:
+                return None
+            return population.view(int(away_um2.argmin()))
+
+    @contextmanager
+    def _problems_noted(self) -> Iterator[None]:
+        try:
+            yield
+        except (ScenarioError, FloatingPointError, MemoryError, ValueError) as error:
+            self.problem = str(error) or "the scenario needs more memory than there is"
+            self.running = False
