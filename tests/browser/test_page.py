@@ -99,7 +99,7 @@ def tab(url, browser):
     yield tab
     assert tab.outside == [], "everything comes from this machine"
     assert "Traceback" not in tab.page.inner_text("body")
-    tab.page.close()
+    tab.close()
 
 
 class Tab:
@@ -123,6 +123,14 @@ class Tab:
 
     def press(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
+
+    def choose(self, label, choice):
+        self.page.locator(".v-select", has_text=label).click()
+        self.page.locator(".menuable__content__active .v-list-item").get_by_text(choice, exact=True).click()
+
+    def close(self):
+        self.page.goto("about:blank")  # which tells the server, as a closing tab does
+        self.page.close()
 
     def step(self, times):
         for _ in range(times):
@@ -194,7 +202,7 @@ def test_the_same_steps_give_the_same_curves_and_a_dose_changes_them(tab, url, b
             one.step(10)
         assert tab.curves_once_drawn() != second.curves_once_drawn()
     finally:
-        second.page.close()
+        second.close()
 
 
 def test_a_second_tab_does_not_disturb_the_first(tab, url, browser):
@@ -206,7 +214,7 @@ def test_a_second_tab_does_not_disturb_the_first(tab, url, browser):
         tab.step(1)
         assert tab.time_h == 0.1
     finally:
-        second.page.close()
+        second.close()
 
 
 def test_a_click_on_a_cell_shows_its_state(tab, screenshots):
@@ -227,8 +235,7 @@ def test_a_click_on_a_cell_shows_its_state(tab, screenshots):
 def test_cells_can_be_coloured_by_asns_over_oxygen(tab, screenshots):
     for label, choice in (("cells coloured by", "ASNS"), ("field", "oxygen")):
         before = tab.page.locator(".tissue-map").get_attribute("src")
-        tab.page.get_by_label(label, exact=True).locator("visible=true").first.click()
-        tab.page.get_by_role("option", name=choice, exact=True).click()
+        tab.choose(label, choice)
         wait_until(lambda before=before: tab.page.locator(".tissue-map").get_attribute("src") != before)
     tab.page.screenshot(path=screenshots / "asns.png")
 
@@ -249,6 +256,5 @@ def test_a_wrong_value_gives_the_message_of_the_command_line_and_can_be_mended(t
 
 
 def test_another_scenario_of_the_folder_can_be_chosen(tab):
-    tab.page.get_by_label("scenario").locator("visible=true").first.click()
-    tab.page.get_by_role("option", name="other", exact=True).click()
+    tab.choose("scenario", "other")
     wait_until(lambda: "blast (77)" in tab.body())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,9 +25,6 @@ from tumorabm.server.controls import DOSE_RANGE_IU_PER_M2, FORMULATIONS, control
 from tumorabm.server.curves import draw_site_curves
 from tumorabm.server.map_picture import COLOUR_BY, NO_CELLS, Look, draw_map, place_on_map, snapshot
 from tumorabm.server.simulation import Simulation
-
-CURVES_EVERY_S = 2.0
-"""Curves are drawn at most this often, because they take longer than a step."""
 
 RESET = " — press Reset"
 
@@ -51,6 +47,7 @@ def Tissue(path: str) -> None:
     """Show a scenario: Mesa's controls, and what is seen of the tissue."""
     scenario = solara.use_memo(lambda: load_scenario(path), [path])
     simulation = solara.use_memo(lambda: solara.reactive(Simulation(path)), [path])
+    solara.use_effect(lambda: lambda: simulation.value.stop(), [])  # when the tab is closed, or shows another scenario
     controls = solara.use_memo(lambda: controls_of(scenario), [path])
     values = solara.use_memo(lambda: {name: solara.reactive(of["value"]) for name, of in controls.items()}, [path])
     SolaraViz(
@@ -78,7 +75,7 @@ def _shown(control: dict[str, object], value: solara.Reactive, running: object) 
 @solara.component
 def Seen(simulation: Simulation) -> None:
     """Show map, cell, doses and curves of a simulation, again after each step."""
-    update_counter.get()
+    _being_drawn(simulation)
     cell, pick = solara.use_state(None)
     site, choose_site = solara.use_state(PRIMARY)
     if simulation.problem:
@@ -96,10 +93,17 @@ def Seen(simulation: Simulation) -> None:
     Curves(simulation, site)
 
 
+def _being_drawn(simulation: Simulation) -> None:
+    """Draw again after each step, and hold the next one back until all is shown."""
+    update_counter.get()
+    simulation.shown.clear()
+    solara.use_effect(simulation.shown.set, None)
+
+
 @solara.component
 def Map(simulation: Simulation, site: str, pick: Callable[[TumorCell | None], None]) -> None:
     """Show the cells of a site over one of its fields; a click picks a cell."""
-    update_counter.get()
+    _being_drawn(simulation)
     tissue = simulation.tissue.sites[site]
     field, choose_field = solara.use_state("asparagine")
     colour_by, choose_colour = solara.use_state("type")
@@ -137,28 +141,15 @@ def _ClickableMap(src: str, alt: str, event_clicked: Callable[[dict[str, float]]
 @solara.component
 def Curves(simulation: Simulation, site: str) -> None:
     """Show what was observed of a site until now."""
-    update_counter.get()
-    drawn = solara.use_ref({"of": None, "at_s": 0.0, "png": b""})
-    overdue, remind = solara.use_state(0)
+    _being_drawn(simulation)
     tissue = simulation.tissue.sites[site]
-    with simulation.lock:
-        rows, n_doses = len(tissue.datacollector.ticks), len(simulation.doses_h)
-    of = (id(simulation), site, rows, n_doses)
-    wait_s = CURVES_EVERY_S - (time.monotonic() - drawn.current["at_s"])
-    is_new = of != drawn.current["of"]
-    if is_new and (wait_s <= 0.0 or drawn.current["of"] is None or of[:2] != drawn.current["of"][:2]):
+
+    def draw() -> bytes:
         with simulation.lock, _drawing:
-            png = draw_site_curves(tissue, simulation.doses_h)
-        drawn.current = {"of": of, "at_s": time.monotonic(), "png": png}
-        is_new = False
+            return draw_site_curves(tissue, simulation.doses_h)
 
-    def draw_what_waits() -> None:
-        if is_new:
-            time.sleep(max(wait_s, 0.0))
-            remind(overdue + 1)
-
-    solara.use_thread(draw_what_waits, dependencies=[of])
-    picture = {"src": _data_url(drawn.current["png"]), "alt": "curves", "style": "width: 100%"}
+    png = solara.use_memo(draw, [id(tissue), len(tissue.datacollector.ticks), len(simulation.doses_h)])
+    picture = {"src": _data_url(png), "alt": "curves", "style": "width: 100%"}
     solara.HTML("img", attributes=picture, classes=["tissue-curves"])
 
 

@@ -14,6 +14,8 @@ from tumorabm.scenario import ScenarioError, load_scenario
 from tumorabm.scenario.pharmacology_schema import Dose
 from tumorabm.server.controls import enzyme_dose, parameters_of
 
+_PATIENCE_S = 2.0  # with a page that began to draw and does not end
+
 
 class Simulation(mesa.Model):
     """A tissue beside the page that shows it.
@@ -38,11 +40,18 @@ class Simulation(mesa.Model):
         When doses were given, h.
     values
         Of the controls.
+    lock
+        To be held while the tissue is read or changed.
+    shown
+        Not set while the page draws; the next step waits for it, because a page that changes in each of its passes is
+        never done.
     """
 
     def __init__(self, scenario: str, **kwargs: object) -> None:
         super().__init__()
         self.lock = threading.RLock()
+        self.shown = threading.Event()
+        self.shown.set()
         self.tissue: TumorModel | None = None
         self.problem = ""
         self.doses_h: list[float] = []
@@ -53,12 +62,18 @@ class Simulation(mesa.Model):
 
     def step(self) -> None:
         """Advance the tissue by one step, unless it cannot go on."""
+        self.shown.wait(_PATIENCE_S)
         with self.lock, self._problems_noted():
             if self.running:
                 self.tissue.step()
                 events = self.tissue.drain_events()
                 self.doses_h += events["time_h"][events["event"] == "dose"].tolist()
-                self.running = self.tissue.running
+                self.running &= self.tissue.running
+
+    def stop(self) -> None:
+        """Let no more steps be done."""
+        self.running = False
+        self.shown.set()
 
     def give_dose_now(self, formulation: str, dose_iu_per_m2: float) -> None:
         """Give a dose of asparaginase before the next step."""
