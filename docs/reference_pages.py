@@ -1,0 +1,165 @@
+"""The pages that are made when the site is built: scenario, parameters and commands from the code, results from README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from scenario_reference import scenario_page
+
+HIDE_PAGE_TOC = "---\nhtml_theme.sidebar_secondary.remove: true\n---\n\n"
+"""Front matter of pages whose tables need the width."""
+
+
+def write_all(folder: Path) -> None:
+    """Write the pages into ``folder``; a page that has not changed is left alone, so that it is not built again."""
+    folder.mkdir(exist_ok=True)
+    pages = {
+        "scenario": scenario_page(),
+        "parameters": parameters_page(),
+        "command_line": command_line_page(),
+        "run_folder": run_folder_page(),
+    }
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def code(value: object) -> str:
+    """Return a value as Markdown code."""
+    return f"`{value}`"
+
+
+def prose(text: str) -> str:
+    """Return text in which ``<name>`` is no HTML."""
+    return text.replace("<", "&lt;")
+
+
+# -- results --------------------------------------------------------------------------------------------------------
+
+
+def run_folder_page() -> str:
+    """Return the README's section on the run folder as a page."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.split("\n## The run folder\n")[1].split("\n## ")[0]
+    return "# The run folder\n" + section.replace("`docs/model.md`", "[the model](../model.md)")
+
+
+# -- parameters -----------------------------------------------------------------------------------------------------
+
+
+def parameters_page() -> str:
+    """Return the page of all numbers: of the cell, its types, fields, enzymes and small molecules."""
+    from tumorabm.biology.inhibitors import INHIBITORS
+    from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS, UPTAKE_KM_UM
+    from tumorabm.cell_types import CELL_TYPES
+    from tumorabm.pharmacology.formulations import FORMULATIONS
+    from tumorabm.scenario.field_defaults import FIELD_DEFAULTS
+
+    parts = [
+        HIDE_PAGE_TOC,
+        "# Parameters\n\n",
+        "Every number of the model, made from the code. Tags: **V** seen in a source, **M** remembered from the ",
+        "literature and not yet checked, **A** assumed, **D** derived. Equations: [the model](../model.md).\n\n",
+        "## The solid-tumour cell\n\n",
+        "`tumorabm parameters`; a group of cells has values of its own by `[cells.<name>.parameters]`.\n\n",
+        _parameter_table(PARAMETERS),
+        "## Uptake\n\nConcentrations at half uptake, the same for all cells.\n\n",
+        _parameter_table(UPTAKE_KM_UM),
+        "## Cell types\n\n",
+        "`tumorabm parameters --cell-types`, `--cell-type TYPE`. What is not listed is as in the solid-tumour cell.\n\n",
+    ]
+    for name, preset in CELL_TYPES.items():
+        parts += [f"### `{name}`\n\n", f"{preset.meaning}\n\n"]
+        parts += [_parameter_table(preset.table)] if preset.table else ["As the solid-tumour cell.\n\n"]
+    kinds = {False: "factor, 1 without effect", True: "level, 0 without effect"}
+    parts += [
+        "## Perturbations\n\n`tumorabm parameters --perturbations`.\n\n",
+        table(
+            ("name", "value", "parameters", "meaning"),
+            (
+                (code(name), kinds[lever.is_level], ", ".join(map(code, lever.parameters)), lever.meaning)
+                for name, lever in PERTURBATIONS.items()
+            ),
+        ),
+        "## Fields\n\nDefaults of `[fields.<name>]`.\n\n",
+        table(
+            ("field", "key", "value", "unit", "tag", "source"),
+            (
+                (code(field), code(key), f"{row.value:g}", row.unit, row.tag, row.source)
+                for field, rows in FIELD_DEFAULTS.items()
+                for key, row in rows.items()
+            ),
+        ),
+        "## Asparaginases\n\n",
+        table(
+            ("formulation", "t½, h", "t½ of absorption, h", "volume, L/m²", "Km Asn, µM", "Km Gln, µM",
+             "glutaminase over asparaginase", "source, with tags"),
+            (
+                (code(name), f"{f.half_life_h:g}", f"{f.absorption_half_life_h:g}", f"{f.volume_l_per_m2:g}",
+                 f"{f.asparagine_km_uM:g}", f"{f.glutamine_km_uM:g}", f"{f.glutaminase_ratio:g}", f.source)
+                for name, f in FORMULATIONS.items()
+            ),
+        ),
+        "## Small molecules\n\n",
+        table(
+            ("drug", "perturbation", "action", "half effect, µM", "t½, h", "tag", "source"),
+            (
+                (code(name), code(i.lever), i.action, f"{i.half_inhibition_uM:g}", f"{i.half_life_h:g}", i.tag, i.source)
+                for name, i in INHIBITORS.items()
+            ),
+        ),
+    ]  # fmt: skip
+    return "".join(parts)
+
+
+def _parameter_table(rows) -> str:
+    return table(
+        ("name", "value", "unit", "range", "tag", "meaning", "source"),
+        (
+            (code(name), f"{row.value:g}", row.unit, f"{row.low:g} to {row.high:g}", row.tag, row.meaning, row.source)
+            for name, row in rows.items()
+        ),
+    )
+
+
+# -- command line ---------------------------------------------------------------------------------------------------
+
+
+def command_line_page() -> str:
+    """Return the page of all commands, read off the command line itself."""
+    from typer.main import get_command
+
+    from tumorabm.cli import app
+
+    intro = (
+        "# Command line\n\nMade from the commands themselves; `tumorabm COMMAND --help` prints the same. Exit codes: 0 "
+        "done, 1 failed, 2 a wrong input, 130 interrupted.\n\n"
+    )
+    return intro + "".join(_command("tumorabm", get_command(app)))
+
+
+def _command(path: str, command) -> Iterable[str]:
+    """Yield the sections of a command and of those below it."""
+    below = getattr(command, "commands", {})
+    context = command.make_context(path, [], resilient_parsing=True)
+    if path != "tumorabm":
+        yield f"## `{path}`\n\n"
+    if command.help:
+        yield prose(command.help.strip()) + "\n\n"
+    yield f"    {path} {' '.join(command.collect_usage_pieces(context))}\n\n"
+    records = (parameter.get_help_record(context) for parameter in command.get_params(context))
+    yield table(("argument or option", "meaning"), ((code(name), prose(text)) for name, text in filter(None, records)))
+    for name, other in below.items():
+        yield from _command(f"{path} {name}", other)
