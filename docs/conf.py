@@ -54,4 +54,5 @@ project_copyright = "The tumorabm founders, BSD-3-Clause"
 def setup(app):
     """Write the generated pages before Sphinx looks for pages, and look at the built ones."""
     app.connect("builder-inited", lambda _: reference_pages.write_all(HERE / "_generated"))
+    app.connect("source-read", reference_pages.link_to_site)
     app.connect("build-finished", offline.require_offline)

@@ -1,4 +1,4 @@
-"""The pages that are made when the site is built: scenario, parameters and commands from the code, results from README."""
+"""The pages that are made when the site is built, from the code or from files outside docs/."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def write_all(folder: Path) -> None:
         "parameters": parameters_page(),
         "command_line": command_line_page(),
         "run_folder": run_folder_page(),
+        "contributing": contributing_page(),
     }
     for name, text in pages.items():
         path = folder / f"{name}.md"
@@ -46,14 +47,33 @@ def prose(text: str) -> str:
     return text.replace("<", "&lt;")
 
 
-# -- results --------------------------------------------------------------------------------------------------------
+# -- pages that stand outside docs/ ---------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[1]
+PAGES_OUTSIDE = {
+    "../README.md#the-run-folder": "_generated/run_folder.md",
+    "../CONTRIBUTING.md": "_generated/contributing.md",
+}
+"""Links of pages in docs/ that work on the code host, and the page that stands for each on the site."""
+
+
+def link_to_site(_app, name: str, source: list[str]) -> None:
+    """Let a page that is being read link to pages of the site in place of files outside docs/."""
+    if "/" not in name:
+        for outside, inside in PAGES_OUTSIDE.items():
+            source[0] = source[0].replace(f"({outside})", f"({inside})")
 
 
 def run_folder_page() -> str:
     """Return the README's section on the run folder as a page."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.split("\n## The run folder\n")[1].split("\n## ")[0]
     return "# The run folder\n" + section.replace("`docs/model.md`", "[the model](../model.md)")
+
+
+def contributing_page() -> str:
+    """Return CONTRIBUTING.md as a page."""
+    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("](docs/", "](../")
 
 
 # -- parameters -----------------------------------------------------------------------------------------------------
