@@ -4,17 +4,13 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-import offline
-import reference_pages
+sys.path.insert(0, str(Path(__file__).parent))  # the two extensions of this folder
 
 project = "tumorabm"
 author = "The tumorabm founders"
 version = release = installed_version("tumorabm")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "reference_pages", "offline"]
 exclude_patterns = ["_build", "_static"]
 templates_path = ["_templates"]
 myst_heading_anchors = 3  # links to headings, as on the code host
@@ -49,10 +45,3 @@ html_theme_options = {
 }
 html_sidebars = {"**": ["all-pages"]}
 project_copyright = "The tumorabm founders, BSD-3-Clause"
-
-
-def setup(app):
-    """Write the generated pages before Sphinx looks for pages, and look at the built ones."""
-    app.connect("builder-inited", lambda _: reference_pages.write_all(HERE / "_generated"))
-    app.connect("source-read", reference_pages.link_to_site)
-    app.connect("build-finished", offline.require_offline)

@@ -14,6 +14,12 @@ _LOADED = re.compile(
 _LOADED_BY_CSS = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s;]+)", re.IGNORECASE)
 
 
+def setup(app) -> dict[str, bool]:
+    """Look at the pages once they are built."""
+    app.connect("build-finished", require_offline)
+    return {"parallel_read_safe": True}
+
+
 def loaded_from_elsewhere(folder: Path) -> list[tuple[Path, str]]:
     """Return each address on another host that a page or style sheet below ``folder`` loads, with the file."""
     found = []

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
+from markdown_text import HIDE_PAGE_TOC, code, prose, table
 from scenario_reference import scenario_page
 
-HIDE_PAGE_TOC = "---\nhtml_theme.sidebar_secondary.remove: true\n---\n\n"
-"""Front matter of pages whose tables need the width."""
+
+def setup(app) -> dict[str, bool]:
+    """Write the pages before Sphinx looks for pages."""
+    app.connect("builder-inited", lambda app: write_all(Path(app.srcdir) / "_generated"))
+    app.connect("source-read", link_to_site)
+    return {"parallel_read_safe": True}
 
 
 def write_all(folder: Path) -> None:
@@ -25,26 +30,6 @@ def write_all(folder: Path) -> None:
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table."""
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines) + "\n"
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def code(value: object) -> str:
-    """Return a value as Markdown code."""
-    return f"`{value}`"
-
-
-def prose(text: str) -> str:
-    """Return text in which ``<name>`` is no HTML."""
-    return text.replace("<", "&lt;")
 
 
 # -- pages that stand outside docs/ ---------------------------------------------------------------------------------
@@ -98,7 +83,7 @@ def parameters_page() -> str:
         "## Uptake\n\nConcentrations at half uptake, the same for all cells.\n\n",
         _parameter_table(UPTAKE_KM_UM),
         "## Cell types\n\n",
-        "`tumorabm parameters --cell-types`, `--cell-type TYPE`. What is not listed is as in the solid-tumour cell.\n\n",
+        "`tumorabm parameters --cell-types`, `--cell-type TYPE`. Else they are as the solid-tumour cell.\n\n",
     ]
     for name, preset in CELL_TYPES.items():
         parts += [f"### `{name}`\n\n", f"{preset.meaning}\n\n"]
@@ -136,8 +121,9 @@ def parameters_page() -> str:
         table(
             ("drug", "perturbation", "action", "half effect, µM", "t½, h", "tag", "source"),
             (
-                (code(name), code(i.lever), i.action, f"{i.half_inhibition_uM:g}", f"{i.half_life_h:g}", i.tag, i.source)
-                for name, i in INHIBITORS.items()
+                (code(name), code(drug.lever), drug.action, f"{drug.half_inhibition_uM:g}", f"{drug.half_life_h:g}",
+                 drug.tag, drug.source)
+                for name, drug in INHIBITORS.items()
             ),
         ),
     ]  # fmt: skip

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from markdown_text import HIDE_PAGE_TOC, code, table
+
 from tumorabm.biology.parameters import PARAMETERS, PERTURBATIONS
 from tumorabm.scenario import Scenario
 
@@ -59,8 +61,6 @@ def _name(reference: dict) -> str:
 
 def scenario_page() -> str:
     """Return the page of all keys of a scenario file: type, unit, default, range, description."""
-    from reference_pages import HIDE_PAGE_TOC
-
     schema = _Schema(Scenario.json_schema())
     parts = [
         HIDE_PAGE_TOC,
@@ -76,7 +76,10 @@ def scenario_page() -> str:
         _keys(schema.root, {"": {}}),
     ]
     for name, section in schema.sections.items():
-        parts += [f"(keys-{name})=\n## `{_heading(schema, name)}`\n\n", *_section(schema.definition(name), section.places)]
+        parts += [
+            f"(keys-{name})=\n## `{_heading(schema, name)}`\n\n",
+            *_section(schema.definition(name), section.places),
+        ]
     return "".join(parts)
 
 
@@ -96,17 +99,14 @@ def _section(definition: dict, places: dict[str, dict]) -> Iterator[str]:
         yield _keys(definition, places)
 
 
-def _keys(table: dict, places: dict[str, dict]) -> str:
-    from reference_pages import code
-    from reference_pages import table as markdown_table
-
-    required = table.get("required", ())
+def _keys(definition: dict, places: dict[str, dict]) -> str:
+    required = definition.get("required", ())
     rows = []
-    for key, entry in table["properties"].items():
+    for key, entry in definition["properties"].items():
         unit, description = _unit_and_description(entry.get("description", ""))
         default = "required" if key in required else _defaults(key, entry, places)
         rows.append((code(key), _type(entry), unit, default, _range(entry), description))
-    return markdown_table(("key", "type", "unit", "default", "range", "description"), rows)
+    return table(("key", "type", "unit", "default", "range", "description"), rows)
 
 
 def _unit_and_description(text: str) -> tuple[str, str]:
@@ -163,7 +163,9 @@ def _plain_type(option: dict) -> str:
         return f"[table](#keys-{_name(option)})"
     if option.get("type") == "array":
         items = option.get("items", {})
-        return f"list of [tables](#keys-{_name(items)})" if "$ref" in items else f"list of {_plural(_plain_type(items))}"
+        return (
+            f"list of [tables](#keys-{_name(items)})" if "$ref" in items else f"list of {_plural(_plain_type(items))}"
+        )
     if option.get("type") == "object":
         below = next(iter(option.get("patternProperties", {}).values()), option.get("additionalProperties", {}))
         if "$ref" in below:
