@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from sphinx.util import logging
-
 _LOADED = re.compile(
     r"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*?\bsrc\s*=\s*[\"']?((?:https?:)?//[^\"'\s>]+)"
     r"|<link\b(?=[^>]*\brel\s*=\s*[\"']?(?:stylesheet|preload|preconnect|icon|shortcut|modulepreload))"
@@ -32,6 +30,8 @@ def loaded_from_elsewhere(folder: Path) -> list[tuple[Path, str]]:
 
 def require_offline(app, exception: Exception | None) -> None:
     """Warn of what the built pages load from elsewhere; with ``-W`` that fails the build."""
+    from sphinx.util import logging
+
     if exception is None:
         for path, address in loaded_from_elsewhere(Path(app.outdir)):
             logging.getLogger(__name__).warning("%s loads %s, expected nothing from elsewhere", path, address)
