@@ -168,4 +168,5 @@ def _command(path: str, command) -> Iterable[str]:
     records = (parameter.get_help_record(context) for parameter in command.get_params(context))
     yield table(("argument or option", "meaning"), ((code(name), prose(text)) for name, text in filter(None, records)))
     for name, other in below.items():
-        yield from _command(f"{path} {name}", other)
+        if not other.hidden:
+            yield from _command(f"{path} {name}", other)
