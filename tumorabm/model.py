@@ -132,13 +132,11 @@ class TumorModel(ColumnModel):
     Raises
     ------
     ScenarioError
-        The scenario file, or a parameter, is wrong.
+        The scenario file, or a parameter, is wrong, or the core leaves no vessel where one is needed.
     MemoryError
         The machine cannot hold the scenario.
     FloatingPointError
         The fields have no steady state to start from, or a value at the start is no finite number.
-    ScenarioError
-        The core leaves no vessel where one is needed.
 
     Attributes
     ----------

@@ -6,9 +6,11 @@ another file in ``based_on``, whose parameters it starts from.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 
 from tumorabm.biology.parameters import PARAMETERS, Parameter
 
@@ -84,19 +86,37 @@ def _rows(files: dict[str, dict], name: str) -> dict[str, Parameter]:
     return rows
 
 
-def _load() -> dict[str, CellType]:
-    files = _read_files()
-    return {
-        name: CellType(
-            content["meaning"],
-            _rows(files, name),
-            {state: float(value) for state, value in content.get("resting_state", {}).items()},
-            content.get("quiescent", False),
-            content.get("metabolic", True),
-        )
-        for name, content in files.items()
-        if not content.get("is_base", False)
-    }
+def _cell_type(files: dict[str, dict], name: str) -> CellType:
+    content = files[name]
+    return CellType(
+        content["meaning"],
+        _rows(files, name),
+        {state: float(value) for state, value in content.get("resting_state", {}).items()},
+        content.get("quiescent", False),
+        content.get("metabolic", True),
+    )
 
 
-CELL_TYPES: dict[str, CellType] = _load()
+_FILES = _read_files()
+
+CELL_TYPES: dict[str, CellType] = {
+    name: _cell_type(_FILES, name) for name, content in _FILES.items() if not content.get("is_base", False)
+}
+
+
+def read_cell_type(path: str | os.PathLike[str]) -> CellType:
+    """Read a cell type from a file of one's own, whose ``based_on`` may name any of the files here.
+
+    What it returns can be used once it stands in `CELL_TYPES` under a name.
+
+    Raises
+    ------
+    KeyError
+        A parameter, or the file that it is based on, does not exist; or ``meaning``, or a row's ``value``, ``tag`` or
+        ``source``, is missing.
+    OSError, tomllib.TOMLDecodeError
+        The file cannot be read, or is no TOML.
+    """
+    path = Path(path)
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    return _cell_type({**_FILES, path.stem: content}, path.stem)

@@ -25,7 +25,7 @@ class Clock(Section):
     )
     start_at_h: NotNegative | None = Field(
         None,
-        description="h into the cycle at which the first cells start; absent: the ages of an exponentially growing "
+        description="h; how far in the cycle the first cells start; absent: the ages of an exponentially growing "
         "population, or 0 where the clock does not run",
     )
     growth: Literal["relaxing", "linear"] = Field(

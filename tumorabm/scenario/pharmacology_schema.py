@@ -38,7 +38,7 @@ class Dose(Section):
     peak_uM: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         None, description="µM; unbound concentration that a dose of a small molecule adds to plasma and tissue"
     )
-    day: NotNegative = Field(description="days from the start, falls on the nearest step")
+    day: NotNegative = Field(description="d; from the start, falls on the nearest step")
     every: str | None = Field(None, description='interval of a course, as "14 d" or "12 h"')
     times: int = Field(1, ge=1, le=10_000, description="number of doses of a course")
     route: Literal["iv", "im"] | None = Field(
@@ -127,7 +127,7 @@ class Antibodies(Section):
     against: Literal["e_coli", "erwinia"] = Field(
         "e_coli", description="native, pegylated and calaspargase come from E. coli and share antibodies"
     )
-    day: NotNegative = Field(description="days from the start; from then on")
+    day: NotNegative = Field(description="d; from the start, from then on")
     clearance_factor: Annotated[float, Field(ge=1, le=1e6)] = Field(
         3.0, description="factor on the rate of elimination from plasma; 3 makes 5.5 d of pegaspargase 1.8 d"
     )
@@ -136,7 +136,7 @@ class Antibodies(Section):
 class Diet(Section):
     """A diet that changes what reaches plasma."""
 
-    day: NotNegative = Field(description="days from the start; from then on, at the nearest step")
+    day: NotNegative = Field(description="d; from the start, from then on, at the nearest step")
     asparagine_factor: Annotated[float, Field(ge=0, le=1e3)] = Field(
         description="factor on asparagine's influx, in place of plasma.dietary_asparagine_factor"
     )
