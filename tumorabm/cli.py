@@ -37,6 +37,7 @@ from tumorabm.console import (
     words,
     writable,
 )
+from tumorabm.export.command import export
 from tumorabm.sweep.command import sweep
 from tumorabm.validation.command import sensitivity, validate
 from tumorabm.variants.command import variants
@@ -65,6 +66,7 @@ app.add_typer(sweep, name="sweep")
 app.command()(validate)
 app.command()(sensitivity)
 app.command()(variants)
+app.command()(export)
 
 
 def main() -> None:
