@@ -241,6 +241,15 @@ def test_ome_zarr_writes_an_image_for_each_site(runs, tmp_path):
     assert values.shape == (3, len(lung.units), *lung.shape[1:])
 
 
+WITHOUT_UNIT = {
+    *("asns_relative", "asns_basal", "asns_methylated", "asns_mrna", "p_s6k1", "lipid_synthesis", "autophagy"),
+    *("nucleotide_synthesis", "n_glycosylation", "thermogenic_program", "reducing_power", "er_load", "atf4", "mtorc1"),
+    *("death_signal", "biomass", "translation", "charged_trna", "p_eif2a", "energy", "emt", "phase_progress"),
+    *("detached", "seed_uid"),
+}
+"""Columns of cells.parquet that are numbers of no unit: relative levels, shares, and marks."""
+
+
 # -- AnnData --------------------------------------------------------------------------------------------------------
 
 
@@ -259,7 +268,8 @@ def test_anndata_has_cells_as_observations_and_states_as_variables(runs, name, n
         np.testing.assert_array_equal(data[:, variable].X[:, 0], cells[variable])
     units = data.var["unit"]
     assert units["asparagine_amol"] == "amol"
-    assert units[["radius_um", "oxygen_mmHg", "atf4"]].tolist() == ["µm", "mmHg", "1"]
+    assert units[["radius_um", "oxygen_mmHg", "body_age_min"]].tolist() == ["µm", "mmHg", "min"]
+    assert set(units.index[units == "1"]) <= WITHOUT_UNIT
     assert (data.uns["spatial_unit"], data.uns["time_unit"], data.uns["run"]["scenario"]) == ("µm", "h", name)
     assert tomllib.loads(data.uns["scenario_toml"])["name"] == name
 
@@ -498,7 +508,14 @@ def test_an_unfinished_run_is_exported_and_said_to_be_one(runs, tmp_path):
 
 @pytest.mark.parametrize(
     ("column", "unit"),
-    [("glutamine_amol", "amol"), ("glucose_uptake_amol_per_min", "amol/min"), ("radius_um", "µm"), ("atf4", None)],
+    [
+        ("glutamine_amol", "amol"),
+        ("glucose_uptake_amol_per_min_mean_blast", "amol/min"),
+        ("radius_um", "µm"),
+        ("speed_um_per_min", "µm/min"),
+        ("body_age_min", "min"),
+        ("atf4", None),
+    ],
 )
 def test_units_are_read_from_the_names_of_columns(column, unit):
     assert unit_in_name(column) == unit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -97,21 +96,12 @@ def _export(folder: Path, name: str, chosen: Format, out: str | None, force: boo
         if run.provenance["finished"] != "True":
             complain(f"{folder}: the run did not finish ({run.provenance['finished']}); what it recorded is exported")
         with written_beside(wanted, force=force) as path:
-            _write(module.write, run, path)
+            module.write(run, path)
     except (ArrowException, json.JSONDecodeError, zlib.error) as error:
         raise UserError(f"{folder}: a file is damaged, expected those of a run: {error}") from error
     except OSError as error:
         raise UserError(f"{folder}: cannot be exported: {reason(error)}") from error
     return wanted
-
-
-def _write(write: Callable[[RecordedRun, Path], None], run: RecordedRun, path: Path) -> None:
-    from tumorabm.export.recorded import file_missing
-
-    try:
-        write(run, path)
-    except FileNotFoundError as error:
-        raise file_missing(run.folder, error) from error
 
 
 def _wanted(run: RecordedRun, name: str, chosen: Format, ending: str, out: str | None) -> Path:

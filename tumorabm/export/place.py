@@ -24,7 +24,7 @@ def require_free(wanted: Path, run_folder: Path, *, force: bool) -> None:
     kept = (Path.cwd(), run_folder.resolve())
     if any(wanted == folder or wanted in folder.parents for folder in kept):
         raise OutputError(f"--out {wanted} holds the run or the current folder, expected a new name")
-    if run_folder.resolve() in wanted.parents and wanted.exists():
+    if run_folder.resolve() in wanted.parents and wanted.exists() and not _is_export(wanted):
         raise OutputError(f"--out {wanted} is a part of the run, expected a new name")
     if wanted.exists() and not force:
         raise OutputError(f"{wanted} exists, expected a new name (--out); --force replaces it")

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from tumorabm.output.provenance import package_version
-from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
+from tumorabm.output.run_folder import fields_name, require_columns, require_run
 from tumorabm.output.zarr_store import StoredFields
 from tumorabm.scenario import Scenario, load_scenario
 from tumorabm.scenario.site_schema import PRIMARY
@@ -139,8 +139,3 @@ class RecordedCells:
         """Return the cells and bodies of a site at a time, these columns or all."""
         groups = self._groups.get((time_h, site), [])
         return self._file.read_row_groups(groups, columns=columns).to_pandas()
-
-
-def file_missing(run_folder: Path, error: FileNotFoundError) -> OutputError:
-    """Return the message that a part of a run folder is gone."""
-    return OutputError(f"{run_folder}: a part is missing, expected a whole run folder: {error.strerror}")

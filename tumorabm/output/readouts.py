@@ -18,7 +18,10 @@ _UNITS = {
     "_iu_per_mL": "IU/mL",
     "_uM": "µM",
     "_mmHg": "mmHg",
+    "_um_per_min": "µm/min",
     "_um": "µm",
+    "_min": "min",
+    "_copies": "copies",
 }
 _COUNTS = re.compile(r"(^|_)(live_|dead_|births$|deaths_)|_cells$|micrometastases$")
 
