@@ -37,6 +37,7 @@ from tumorabm.console import (
     words,
     writable,
 )
+from tumorabm.export.command import export
 from tumorabm.server.command import serve
 from tumorabm.sweep.command import sweep
 from tumorabm.validation.command import sensitivity, validate
@@ -67,6 +68,7 @@ app.command()(serve)
 app.command()(validate)
 app.command()(sensitivity)
 app.command()(variants)
+app.command()(export)
 
 
 def main() -> None:

@@ -318,7 +318,7 @@ def test_fields_carry_dimensions_units_and_consolidated_metadata():
     metadata = json.loads((store / ".zmetadata").read_text())["metadata"]
     for key, content in metadata.items():
         assert json.loads((store / key).read_text()) == content
-    assert metadata["oxygen/.zattrs"]["_ARRAY_DIMENSIONS"] == ["time", "y", "x"]
+    assert metadata["oxygen/.zattrs"]["_ARRAY_DIMENSIONS"] == ["time_h", "y_um", "x_um"]
     assert metadata["oxygen/.zattrs"]["units"] == "mM"
     assert metadata["asparaginase/.zattrs"]["units"] == "IU/mL"
 

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 _UNITS = {
     "_amol_per_min": "amol/min",
+    "_amol": "amol",
     "_iu_per_mL": "IU/mL",
     "_uM": "µM",
     "_mmHg": "mmHg",
+    "_um_per_min": "µm/min",
     "_um": "µm",
+    "_min": "min",
+    "_copies": "copies",
 }
 _COUNTS = re.compile(r"(^|_)(live_|dead_|births$|deaths_)|_cells$|micrometastases$")
 
@@ -72,5 +76,10 @@ def readout_unit(readout: str) -> str:
         return "cells"
     if "fraction" in readout:
         return "fraction of live cells"
-    units = [unit for ending, unit in _UNITS.items() if re.search(f"{ending}(_mean_|$)", readout)]
-    return units[0] if units else "relative"
+    return unit_in_name(readout) or "relative"
+
+
+def unit_in_name(column: str) -> str | None:
+    """Return the unit that the name of a column carries; None where it carries none."""
+    units = (unit for ending, unit in _UNITS.items() if re.search(f"{ending}(_mean_|$)", column))
+    return next(units, None)

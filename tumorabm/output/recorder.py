@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import signal
 import sys
 import threading
@@ -24,7 +23,7 @@ from tumorabm.kernels import compile_seconds
 from tumorabm.output import provenance
 from tumorabm.output.checkpoint_series import CheckpointSchedule, CheckpointSeries
 from tumorabm.output.parquet_stream import ParquetStream, PartedStream
-from tumorabm.output.run_folder import OutputError, RunFolder, fields_name, reason, require_space
+from tumorabm.output.run_folder import OutputError, RunFolder, fields_name, reason, remove, require_space
 from tumorabm.output.zarr_store import FieldStore
 from tumorabm.packing import packed, unpacked
 
@@ -173,7 +172,7 @@ class Recorder:
                 write()
             except (OSError, UnicodeError) as error:
                 failed[name] = reason(error) if isinstance(error, OSError) else str(error)
-                _remove(self._folder.path / name)
+                remove(self._folder.path / name)
 
         if last_state:
             attempt("the last state", lambda: self.record(everything=True))
@@ -420,10 +419,3 @@ def _describe_end(error: BaseException, time_h: float) -> str:
 
 def _columns(rows: list[dict[str, float]]) -> dict[str, list[float]]:
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -280,18 +280,48 @@ class RunFolder:
 
     def _replace(self) -> None:
         is_run = (self._wanted / "run.json").is_file() or not any(self._wanted.iterdir())
-        hidden = self._wanted.with_name(f".{self._wanted.name}.old-{os.getpid()}")
-        aside = hidden if is_run else self._wanted.with_name(f"{self._wanted.name}.replaced")
-        if aside.exists():
-            raise OutputError(f"cannot move {self._wanted} aside: {aside} exists; the new run is in {self.path}")
-        self._wanted.rename(aside)
-        try:
-            self.path.rename(self._wanted)
-        except OSError:
-            aside.rename(self._wanted)
-            raise
-        if is_run:
-            shutil.rmtree(aside, ignore_errors=True)
+        replace(self.path, self._wanted, keep_old=not is_run)
+
+
+def replace(new: Path, wanted: Path, *, keep_old: bool) -> None:
+    """Give a file or folder the name of what lies at ``wanted``; that stays there where it fails.
+
+    Parameters
+    ----------
+    new
+        What is complete under another name beside.
+    wanted
+        Name that is taken.
+    keep_old
+        Keep what bore the name beside, under a name that ends in ``.replaced``; else it is deleted.
+
+    Raises
+    ------
+    OutputError
+        The name for the old one is taken too.
+    OSError
+        A name cannot be changed.
+    """
+    hidden = wanted.with_name(f".{wanted.name}.old-{os.getpid()}")
+    aside = wanted.with_name(f"{wanted.name}.replaced") if keep_old else hidden
+    if aside.exists():
+        raise OutputError(f"cannot move {wanted} aside: {aside} exists; the new one is in {new}")
+    wanted.rename(aside)
+    try:
+        new.rename(wanted)
+    except OSError:
+        aside.rename(wanted)
+        raise
+    if not keep_old:
+        remove(aside)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder as far as possible."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync_tree(folder: Path) -> None:

@@ -1,11 +1,13 @@
 """Concentration fields over time as a chunked array on disk, in zarr format 2.
 
 The format is a folder: JSON beside one zlib-compressed file per chunk. It is written here directly, so that a run needs
-no further library, and opens with ``xarray.open_zarr(folder)``. Specification: zarr storage format, version 2.
+no further library, and opens with ``xarray.open_zarr(folder)``: an axis bears the name of the array of its coordinates,
+by which xarray takes these for the index. Specification: zarr storage format, version 2.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import zlib
 from collections.abc import Mapping
@@ -13,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-_COORDINATES = "time_h z_um y_um x_um"
 _COMPRESSION_LEVEL = 1
 
 
 class FieldStore:
-    """Writer of one zarr group with an array ``(time, [z,] y, x)`` for each field, one chunk a snapshot.
+    """Writer of one zarr group with an array ``(time_h, [z_um,] y_um, x_um)`` for each field, one chunk a snapshot.
 
     Until `close` is called the chunks have no description and the folder does not open as a zarr group.
 
@@ -43,7 +44,7 @@ class FieldStore:
         self.path = path
         self.times_h: list[float] = []
         self._units = dict(units)
-        self._axes = ["z", "y", "x"][-(3 if shape[0] > 1 else 2) :]
+        self._axes = ["z_um", "y_um", "x_um"][-(3 if shape[0] > 1 else 2) :]
         self._shape = list(shape)[-len(self._axes) :]
         self._voxel_um = voxel_um
         self._metadata: dict[str, object] = {}
@@ -68,15 +69,13 @@ class FieldStore:
 
     def close(self, vessels_um: np.ndarray) -> None:
         """Write the coordinates, the vessels' positions (m, 3) in µm, and all descriptions."""
-        coordinates = _COORDINATES if "z" in self._axes else _COORDINATES.replace("z_um ", "")
         for name, unit in self._units.items():
             shape = [len(self.times_h), *self._shape]
-            attributes = {"units": unit, "coordinates": coordinates}
-            self._describe(name, shape, [1, *self._shape], ["time", *self._axes], attributes)
-        self._write_whole("time_h", np.array(self.times_h), ["time"], {"units": "h"})
+            self._describe(name, shape, [1, *self._shape], ["time_h", *self._axes], {"units": unit})
+        self._write_whole("time_h", np.array(self.times_h), ["time_h"], {"units": "h"})
         for axis, length in zip(self._axes, self._shape, strict=True):
             centres_um = (np.arange(length) + 0.5) * self._voxel_um
-            self._write_whole(f"{axis}_um", centres_um, [axis], {"units": "um"})
+            self._write_whole(axis, centres_um, [axis], {"units": "um"})
         self._write_whole("vessel_position_um", vessels_um, ["vessel", "xyz"], {"units": "um"})
         self._metadata[".zgroup"] = {"zarr_format": 2}
         self._metadata[".zattrs"] = {"title": "concentrations at the centres of the voxels"}
@@ -123,6 +122,51 @@ def read_chunk(store: Path, name: str, index: int = 0) -> np.ndarray:
         return np.full(description["shape"], np.nan)
     values = np.frombuffer(zlib.decompress(path.read_bytes()), dtype=description["dtype"])
     return values.reshape(description["chunks"])
+
+
+class StoredFields:
+    """Reader of what `FieldStore` wrote.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+
+    Attributes
+    ----------
+    units
+        Unit of each field, by its name.
+    times_h
+        (n,) float64, times of the snapshots.
+    shape
+        Shape (nz, ny, nx) of the grid; nz is 1 in two dimensions.
+    voxel_um
+        Edge of a voxel, µm.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        metadata = json.loads((path / ".zmetadata").read_text())["metadata"]
+        arrays = {key.removesuffix("/.zarray"): value for key, value in metadata.items() if key.endswith("/.zarray")}
+        fields = {name: array for name, array in arrays.items() if len(array["shape"]) > 2}
+        self.units: dict[str, str] = {name: metadata[f"{name}/.zattrs"]["units"] for name in fields}
+        self.times_h = read_chunk(path, "time_h")
+        space = next(iter(fields.values()))["shape"][1:]
+        self.shape: tuple[int, int, int] = (1, *space) if len(space) == 2 else tuple(space)
+        self.voxel_um = 2.0 * float(read_chunk(path, "x_um")[0])
+
+    def at(self, name: str, index: int) -> np.ndarray:
+        """Return snapshot ``index`` of a field, (nz, ny, nx) float64.
+
+        Raises
+        ------
+        FileNotFoundError
+            Its file is gone.
+        """
+        key = ".".join([str(index), *["0"] * (3 if self.shape[0] > 1 else 2)])
+        if not (self.path / name / key).exists():
+            raise FileNotFoundError(errno.ENOENT, f"{self.path / name / key} is missing")
+        return read_chunk(self.path, name, index).reshape(self.shape)
 
 
 def _write_chunk(path: Path, values: np.ndarray) -> None:
