@@ -524,7 +524,7 @@ def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
 
     from tumorabm.output.clone_plot import draw_clones
     from tumorabm.output.profiles import draw_profiles
-    from tumorabm.output.run_folder import reason, require_run
+    from tumorabm.output.run_folder import reason
     from tumorabm.output.site_plot import draw_sites
     from tumorabm.output.summary_plot import draw_summary
 
@@ -535,7 +535,6 @@ def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
             return draw_profiles(folder)
         if what == "sites":
             return draw_sites(folder)
-        require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
         return draw_summary(folder)
     except (ArrowException, TOMLDecodeError) as error:
         raise UserError(f"{folder}: a file is damaged, expected those of a run: {error}") from error
