@@ -74,7 +74,7 @@ def map_figure(
 def require_field(fields: FieldSnapshots, name: str | None) -> str:
     """Return the name of a field that was recorded, or of the usual one; OutputError for another name."""
     if name is not None and name not in fields.names:
-        raise OutputError(unknown_name("field", name, fields.names))
+        raise OutputError(f"{name}: {unknown_name('field', name, fields.names)}")
     return name or fields.usual
 
 
