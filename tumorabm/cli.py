@@ -184,6 +184,21 @@ def plot(
 
 
 @app.command()
+def report(
+    folder: Annotated[str, typer.Argument(metavar="RUN_DIR|SWEEP_DIR", help="Folder of a run or of a sweep.")],
+    at_hours: Annotated[
+        list[float] | None,
+        typer.Option(help="Time of a map, h; may be repeated. By default at first, at the first dose, and at last."),
+    ] = None,
+) -> None:
+    """Write report.html, one page that stands alone, into the folder of a run or a sweep."""
+    with clear_messages(), _readable(Path(folder), "the page"):
+        from tumorabm.report import write_report
+
+        print("\n".join(map(shown, write_report(Path(folder), at_hours or ()))))
+
+
+@app.command()
 def movie(
     run_folder: Annotated[str, typer.Argument(metavar="RUN_DIR", help="Run folder.")],
     what: Annotated[
