@@ -23,9 +23,15 @@ def renew(path: Path) -> None:
     resources = {"metadata": {"path": path.parent}}
     nbclient.NotebookClient(notebook, timeout=600, resources=resources, record_timing=False).execute()
     for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if "image/png" in output.get("data", {}):
-                output.data["image/png"] = _smaller(output.data["image/png"])
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]  # warnings of libraries
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "image/png" in data:
+                data["image/png"] = _smaller(data["image/png"])
+            if len(data) > 1:
+                data.pop("text/plain", None)  # the same in words, with names of temporary folders
     nbformat.write(notebook, path)
 
 
