@@ -5,11 +5,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tumorabm.model import TumorModel
+    from tumorabm.output.opened_run import Run, open_run
     from tumorabm.scenario import Scenario, ScenarioError, load_scenario
     from tumorabm.sweep.collect import read_sweep
 
-__all__ = ["Scenario", "ScenarioError", "TumorModel", "load_scenario", "read_sweep"]
-_MODULES = {"TumorModel": "tumorabm.model", "read_sweep": "tumorabm.sweep.collect"}
+__all__ = ["Run", "Scenario", "ScenarioError", "TumorModel", "load_scenario", "open_run", "read_sweep"]
+_MODULES = {
+    "Run": "tumorabm.output.opened_run",
+    "TumorModel": "tumorabm.model",
+    "open_run": "tumorabm.output.opened_run",
+    "read_sweep": "tumorabm.sweep.collect",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -188,6 +188,39 @@ def plot(
 
 
 @app.command()
+def report(
+    folder: Annotated[str, typer.Argument(metavar="RUN_DIR|SWEEP_DIR", help="Folder of a run or of a sweep.")],
+    at_hours: Annotated[
+        list[float] | None,
+        typer.Option(help="Time of a map, h; may be repeated. By default at first, at the first dose, and at last."),
+    ] = None,
+) -> None:
+    """Write report.html, one page that stands alone, into the folder of a run or a sweep."""
+    with clear_messages(), _readable(Path(folder), "the page"):
+        from tumorabm.report import write_report
+
+        print("\n".join(map(shown, write_report(Path(folder), at_hours or ()))))
+
+
+@app.command()
+def movie(
+    run_folder: Annotated[str, typer.Argument(metavar="RUN_DIR", help="Run folder.")],
+    what: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Field under the cells; by default asparagine, or else oxygen."),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="GIF, or MP4 where ffmpeg is installed; by default movie.gif in RUN_DIR."),
+    ] = None,
+    fps: Annotated[float, typer.Option(min=0.1, max=50.0, help="Frames a second.")] = 4.0,
+) -> None:
+    """Draw the cells of a run over a field through all recorded times."""
+    with clear_messages():
+        print(shown(_animate(Path(run_folder), what, out, fps)))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of a scenario, for editors."""
     from tumorabm.scenario import Scenario
@@ -520,31 +553,55 @@ def _way_on(folder: RunFolder) -> str:
     return f"; to go on: tumorabm resume {shown(folder.path)}" if folder.kept else ""
 
 
-def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
-    """Draw one of the pictures; what cannot be read or written is refused."""
+def _animate(folder: Path, field: str | None, out: str | None, fps: float) -> Path:
+    """Write the movie of a run and show how far it is."""
+    from tumorabm.output.movie import require_writer, write_movie
+
+    path = folder / "movie.gif" if out is None else Path(out)
+    require_writer(path)
+    with _readable(folder, "the movie"):
+        if out is not None:
+            writable(path, "--out")
+        with Progress(1, "reading") as progress:
+
+            def after_frame(done: int, total: int) -> None:
+                progress.advance_to(done / total, f"{done} of {total} frames")
+
+            return write_movie(folder, path, field, fps, after_frame)
+
+
+@contextmanager
+def _readable(folder: Path, what: str) -> Iterator[None]:
+    """Refuse what of a run cannot be read or written."""
     from tomllib import TOMLDecodeError
 
     from pyarrow import ArrowException
 
+    from tumorabm.output.run_folder import reason
+
+    try:
+        yield
+    except (ArrowException, TOMLDecodeError) as error:
+        raise UserError(f"{folder}: a file is damaged, expected those of a run: {error}") from error
+    except OSError as error:
+        raise UserError(f"{folder}: {what} cannot be drawn: {reason(error)}") from error
+
+
+def _draw(folder: Path, what: str, cell_type: str | None) -> Path:
+    """Draw one of the pictures; what cannot be read or written is refused."""
     from tumorabm.output.clone_plot import draw_clones
     from tumorabm.output.profiles import draw_profiles
-    from tumorabm.output.run_folder import reason, require_run
     from tumorabm.output.site_plot import draw_sites
     from tumorabm.output.summary_plot import draw_summary
 
-    try:
+    with _readable(folder, "the picture"):
         if what == "clones":
             return draw_clones(folder, cell_type)
         if what == "profiles":
             return draw_profiles(folder)
         if what == "sites":
             return draw_sites(folder)
-        require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
         return draw_summary(folder)
-    except (ArrowException, TOMLDecodeError) as error:
-        raise UserError(f"{folder}: a file is damaged, expected those of a run: {error}") from error
-    except OSError as error:
-        raise UserError(f"{folder}: the picture cannot be drawn: {reason(error)}") from error
 
 
 def _bench_cases(sizes: list[str] | None, quick: bool) -> list[Case]:

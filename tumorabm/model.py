@@ -478,6 +478,11 @@ class TumorModel(ColumnModel):
         logs = [site.events for site in self.sites.values()]
         return [*logs, self.circulation.events] if self.circulation else logs
 
+    def _repr_html_(self) -> str:
+        from tumorabm.notebook import model_html
+
+        return model_html(self)
+
     # ------------------------------------------------------- parts of the step
 
     def _give_doses(self) -> None:

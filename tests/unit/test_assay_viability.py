@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from tumorabm.assays import viability
 from tumorabm.assays.dose_response import fit_dose_response
 from tumorabm.assays.plate import PlateDesign, default_doses, plate_layout
-from tumorabm.assays.plots import draw_curve
+from tumorabm.assays.plots import curve_figure
 from tumorabm.biology.inhibitors import INHIBITORS
 from tumorabm.biology.parameters import PERTURBATIONS
 from tumorabm.cli import app
+from tumorabm.output import style
 from tumorabm.scenario import ScenarioError
 
 DOSES = (1e-5, 1e-4, 3e-4, 1e-3, 1e-2)
@@ -163,7 +163,7 @@ def test_measured_wells_of_european_excel_are_fitted_alike(own_folder: Path, sep
 
 def test_the_pictures_of_a_plate_say_what_was_done_within_their_edges(own_folder: Path, monkeypatch) -> None:
     drawn = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **kwargs: drawn.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, path: drawn.append(figure))
     changes = {"gls": 0.123, "gs": 0.5, "asn_antiport": 0.25, "contact_transfer": 0.3, "glutaminase_ratio": 0.2}
     perturb = [word for name, value in changes.items() for word in ("--perturb", f"{name}={value}")]
     short = ("--doses", "1e-4:1e-1:4", "--hours", 1, "--replicates", 2, "--simulated-cells", 10, "--bootstrap", 5)
@@ -180,16 +180,12 @@ def test_the_pictures_of_a_plate_say_what_was_done_within_their_edges(own_folder
         assert 0.0 <= box.x0 < box.x1 <= figure.bbox.width
 
 
-def test_the_curve_picture_says_that_its_ic50_is_interpolated(own_folder: Path) -> None:
+def test_the_curve_picture_says_that_its_ic50_is_interpolated() -> None:
     doses = np.repeat([0.0, *np.geomspace(1e-5, 1.0, 11)], 3)
     wells = np.where(doses < 2e-4, 1.0, np.where(doses < 0.2, 0.4, 0.0))
     fit = fit_dose_response(doses, wells, unit="IU/mL", n_bootstrap=10)
     assert fit.ic50_method == "interpolation"
-    figures = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", lambda figure, *args, **kwargs: figures.append(figure))
-        draw_curve(doses, wells, fit, own_folder / "curve.png", title="two steps")
-    (ax,) = figures[0].axes
+    (ax,) = curve_figure(doses, wells, fit, title="two steps").axes
     assert {"means, joined", "IC50, of the means"} <= {text.get_text() for text in ax.get_legend().get_texts()}
     assert "interpolated" in ax.get_title()
 

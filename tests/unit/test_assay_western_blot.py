@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from tumorabm.assays import western_blot
 from tumorabm.assays.blot import densitometry
-from tumorabm.assays.plots import draw_blot
+from tumorabm.assays.plots import blot_figure
 from tumorabm.cli import app
+from tumorabm.output import style
 from tumorabm.scenario import ScenarioError
 
 SMALL = {"replicates": 2, "cells_per_well": 40}
@@ -125,14 +125,11 @@ def test_measured_bands_of_european_excel_are_the_same(own_folder: Path) -> None
 
 @pytest.mark.parametrize("n_replicates", [1, 12, 200])
 def test_a_blot_is_no_wider_than_a_screen_and_its_title_no_wider_than_the_blot(
-    tmp_path, monkeypatch, n_replicates: int
+    n_replicates: int,
 ) -> None:
-    drawn = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **kwargs: drawn.append(figure))
     bands = densitometry(pd.DataFrame({"condition": ["a", "b"] * n_replicates, "p_s6k1": 1.0, "total_s6k1": 1.0}))
     title = "solid_tumour, with --set " + ", ".join(f"perturbations.lever_{n}=0.{n}" for n in range(8)) + "_" * 200
-    draw_blot(bands, tmp_path / "blot.png", title=title)
-    (figure,) = drawn
+    figure = blot_figure(bands, title=title)
     assert figure.get_size_inches()[0] <= 16.0
     box = figure._suptitle.get_window_extent()
     assert 0.0 <= box.x0 < box.x1 <= figure.bbox.width
@@ -141,7 +138,7 @@ def test_a_blot_is_no_wider_than_a_screen_and_its_title_no_wider_than_the_blot(
 
 def test_the_title_of_a_blot_names_what_was_set(own_folder: Path, monkeypatch) -> None:
     titles = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kwargs: titles.append(self._suptitle.get_text()))
+    monkeypatch.setattr(style, "save", lambda figure, path: titles.append(figure._suptitle.get_text()))
     small = ("--replicates", 1, "--cells-per-well", 10, "--out", "blot")
     assert assay(*small, "--perturb", "gls=0.5", "--set", "perturbations.gs=0").exit_code == 0
     assert titles == ["solid_tumour, gls 0.5, with --set perturbations.gs=0"]

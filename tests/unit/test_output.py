@@ -18,10 +18,11 @@ from matplotlib.figure import Figure
 from tumorabm.output import parquet_stream as parquet_stream_module
 from tumorabm.output import recorder as recorder_module
 from tumorabm.output import run_folder as run_folder_module
-from tumorabm.output.map_plot import _draw_cells, _LastCells
+from tumorabm.output.map_plot import draw_cells
 from tumorabm.output.parquet_stream import ParquetStream
 from tumorabm.output.recorder import record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
+from tumorabm.output.snapshots import CellSnapshot, CellSnapshots
 from tumorabm.output.style import colours
 from tumorabm.output.zarr_store import FieldStore, read_chunk
 from tumorabm.scenario import scenario_from_dict
@@ -143,6 +144,11 @@ def read_run_json(path):
     return json.loads((path / "run.json").read_text())
 
 
+def last_cells(folder) -> CellSnapshot:
+    snapshots = CellSnapshots(folder)
+    return snapshots.at(snapshots.times_h[-1])
+
+
 def names_in(folder):
     return [path.name for path in Path(folder).iterdir()]
 
@@ -244,21 +250,21 @@ def test_many_cells_are_written_in_parts_and_read_as_one_table(monkeypatch):
         rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     assert rows == [9, 10, 10, 9, 10, 10, 10, 10, 9, 10, 10, 10, 10, 10, 10, 9]
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
-    parts = _LastCells(path, "primary")
-    drawn, counts = parts.read(1, None)
+    parts = last_cells(path.parent)
+    drawn, counts = parts.read(TYPES)
     assert parts.count == len(drawn) == sum(counts.values()) == 69
     last = whole[whole["time_h"] == 6]
     assert parts.mean_z_um() == pytest.approx(last["z_um"].mean())
     np.testing.assert_array_equal(drawn["x_um"], last["x_um"])
-    thinned, all_counts = parts.read(4, None)
+    thinned, all_counts = parts.read(TYPES, 4)
     assert all_counts == counts
     assert thinned["group"].value_counts().to_dict() == {name: -(-n // 4) for name, n in counts.items() if n}
 
 
 def test_of_very_many_cells_some_are_drawn_and_all_are_counted():
-    parts = _LastCells(run() / "cells.parquet", "primary")
+    parts = last_cells(run())
     ax = Figure().subplots()
-    _draw_cells(ax, *parts.read(4, None))
+    draw_cells(ax, *parts.read(TYPES, 4))
     drawn = [len(item.get_offsets()) for item in ax.collections if isinstance(item, EllipseCollection)]
     counted = [int(text.get_text().split("(")[1].rstrip(")")) for text in ax.get_legend().get_texts()]
     assert sum(counted) == parts.count == 69
@@ -266,13 +272,13 @@ def test_of_very_many_cells_some_are_drawn_and_all_are_counted():
 
 
 def test_the_picture_of_a_volume_shows_the_cells_that_a_plane_cuts():
-    parts = _LastCells(run() / "cells.parquet", "primary")
+    parts = last_cells(run())
     cells = pd.read_parquet(run() / "cells.parquet").query("time_h == 6")
     z_um = float(cells["z_um"].iloc[0] + cells["radius_um"].iloc[0] / 2)
     cut = (cells["z_um"] - z_um).abs() < cells["radius_um"]
-    drawn, counts = parts.read(1, z_um)
+    drawn, counts = parts.read(TYPES, 1, z_um)
     assert len(drawn) == sum(counts.values()) == cut.sum() > 0
-    assert len(parts.read(1, 1e6)[0]) == 0
+    assert len(parts.read(TYPES, 1, 1e6)[0]) == 0
 
 
 @pytest.mark.parametrize("lengths", [(2, 0), (0, 2)])

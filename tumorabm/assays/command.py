@@ -201,7 +201,8 @@ def _simulate_blot(design: BlotDesign, threads: int | None, out: str | None, for
 
 def _simulate_plate(design: PlateDesign, threads: int | None, out: str | None, force: bool) -> None:
     from tumorabm.assays.plate import read_plate
-    from tumorabm.assays.plots import draw_plate
+    from tumorabm.assays.plots import plate_figure
+    from tumorabm.output import style
 
     scenario = design.scenario()
     with _assay_folder(scenario.name, scenario.seed, out, force) as folder:
@@ -210,7 +211,7 @@ def _simulate_plate(design: PlateDesign, threads: int | None, out: str | None, f
         folder.write_text("wells.csv", plate.wells.to_csv(index=False, float_format="%.6g"))
         kind = f" ({design.formulation})" if design.formulation else ""
         title = f"{design.cell_type}, {design.drug}{kind}, {design.hours:g} h{_altered(design)}"
-        draw_plate(plate.wells, folder.path / "plate.png", title=title, unit=design.unit)
+        style.save(plate_figure(plate.wells, title=title, unit=design.unit), folder.path / "plate.png")
         _write_fit(folder, plate.wells, plate.fit, title)
         _write_provenance(folder, "viability", scenario.seed, _inputs(design), "scenario.toml")
         path = folder.publish()
@@ -478,19 +479,20 @@ def _assay_folder(name: str, seed: int, out: str | None, force: bool) -> Iterato
 
 
 def _write_blot(folder: RunFolder, bands: pd.DataFrame, title: str, exposure: float | None = None) -> None:
-    from tumorabm.assays.plots import draw_blot
+    from tumorabm.assays.plots import blot_figure
+    from tumorabm.output import style
 
     folder.write_text("bands.csv", bands.to_csv(index=False, float_format="%.6g"))
-    draw_blot(bands, folder.path / "blot.png", title=title, exposure=exposure)
+    style.save(blot_figure(bands, title=title, exposure=exposure), folder.path / "blot.png")
 
 
 def _write_fit(folder: RunFolder, wells: pd.DataFrame, fit: DoseResponse, title: str) -> None:
-    from tumorabm.assays.plots import draw_curve
+    from tumorabm.assays.plots import curve_figure
+    from tumorabm.output import style
 
     folder.write_json("fit.json", fit.report())
-    draw_curve(
-        wells["dose"].to_numpy(float), wells["viability"].to_numpy(float), fit, folder.path / "curve.png", title=title
-    )
+    doses, viability = (wells[name].to_numpy(float) for name in ("dose", "viability"))
+    style.save(curve_figure(doses, viability, fit, title=title), folder.path / "curve.png")
 
 
 def _write_provenance(folder: RunFolder, kind: str, seed: int, inputs: dict[str, object], scenario: str | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -42,15 +41,13 @@ _CURVE_POINTS = 400
 _VEHICLE_SHARE = 0.17  # of the width of the tested doses, left of the lowest one
 
 
-def draw_blot(bands: pd.DataFrame, path: Path, *, title: str, exposure: float | None = None) -> Path:
+def blot_figure(bands: pd.DataFrame, *, title: str, exposure: float | None = None) -> Figure:
     """Draw bands as on a membrane, and their densitometry beneath.
 
     Parameters
     ----------
     bands
         As `tumorabm.assays.blot.densitometry` gives them, a row a lane.
-    path
-        PNG file to write.
     title
         Above all.
     exposure
@@ -63,9 +60,8 @@ def draw_blot(bands: pd.DataFrame, path: Path, *, title: str, exposure: float | 
     lanes = np.arange(len(bands)) + _GAP_LANES * group
     middles = [lanes[group == index].mean() for index in range(len(conditions))]
     width = float(lanes[-1] + 1.0)
-    with matplotlib.rc_context(style.SETTINGS):
-        inches = min(max(6.0, 2.2 + _INCHES_PER_LANE * width), _WIDEST)
-        figure = Figure(figsize=(inches, 6.4), layout="constrained")
+    inches = min(max(6.0, 2.2 + _INCHES_PER_LANE * width), _WIDEST)
+    with style.new_figure((inches, 6.4)) as figure:
         _wrap(figure.suptitle(""), title)
         membranes = figure.subplots(
             3, 1, sharex=True, gridspec_kw={"height_ratios": (1.0, 1.0, 4.5)}, subplot_kw={"xlim": (-0.8, width - 0.2)}
@@ -77,19 +73,16 @@ def draw_blot(bands: pd.DataFrame, path: Path, *, title: str, exposure: float | 
             ax.set_ylabel(label, rotation=0, ha="right", va="center")
         _label_lanes(membranes[0], conditions, middles)
         _draw_densitometry(membranes[-1], bands["p_s6k1_ratio"].to_numpy(float), lanes, group, middles, exposure)
-        figure.savefig(path, format="png")
-    return path
+    return figure
 
 
-def draw_plate(wells: pd.DataFrame, path: Path, *, title: str, unit: str) -> Path:
+def plate_figure(wells: pd.DataFrame, *, title: str, unit: str) -> Figure:
     """Draw a plate of 96 wells, coloured by viability.
 
     Parameters
     ----------
     wells
         Columns well (A1 to H12), dose, viability.
-    path
-        PNG file to write.
     title
         Above all.
     unit
@@ -99,8 +92,7 @@ def draw_plate(wells: pd.DataFrame, path: Path, *, title: str, unit: str) -> Pat
     column = wells["well"].str[1:].astype(int).to_numpy() - 1
     viability = wells["viability"].to_numpy(float)
     norm, colours = Normalize(0.0, max(1.0, viability.max())), matplotlib.colormaps[_VIABILITY_MAP]
-    with matplotlib.rc_context({**style.SETTINGS, "axes.spines.left": False, "axes.spines.bottom": False}):
-        figure = Figure(figsize=(9.4, 6.0), layout="constrained")
+    with style.new_figure((9.4, 6.0), {"axes.spines.left": False, "axes.spines.bottom": False}) as figure:
         ax = figure.subplots(
             subplot_kw={"aspect": "equal", "xlim": (-0.7, _N_COLUMNS - 0.3), "ylim": (len(_ROWS) - 0.3, -0.7)}
         )
@@ -128,11 +120,10 @@ def draw_plate(wells: pd.DataFrame, path: Path, *, title: str, unit: str) -> Pat
             ax.set_xlabel(f"in the wells: dose, {unit}, and viability, %")
         bar = figure.colorbar(ScalarMappable(norm, colours), ax=ax, shrink=0.8, pad=0.02)
         bar.set_label("viability, 1 is the mean vehicle well")
-        figure.savefig(path, format="png")
-    return path
+    return figure
 
 
-def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path: Path, *, title: str) -> Path:
+def curve_figure(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, *, title: str) -> Figure:
     """Draw wells, their means and the fitted curve over the logarithm of the dose; the vehicle stands at the left.
 
     Parameters
@@ -141,8 +132,6 @@ def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path
         Shape (n,): dose of each well, 0 for vehicle, and its viability relative to the mean vehicle well.
     fit
         What `tumorabm.assays.dose_response.fit_dose_response` found in them.
-    path
-        PNG file to write.
     title
         Above all.
     """
@@ -152,8 +141,7 @@ def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path
     places = np.where(doses > 0.0, doses, vehicle_at)
     means = pd.Series(viability).groupby(places).mean()
     well_colour, curve_colour, ic50_colour = style.DOSE_COLOUR, style.PALETTE[1], style.PALETTE[0]
-    with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=(8.2, 5.2), layout="constrained")
+    with style.new_figure((8.2, 5.2)) as figure:
         ax = figure.subplots()
         ax.set_xscale("log")
         ax.plot(places, viability, "o", color=well_colour, markersize=4, alpha=0.6, label="wells")
@@ -178,8 +166,7 @@ def draw_curve(doses: np.ndarray, viability: np.ndarray, fit: DoseResponse, path
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         _wrap(figure.suptitle(""), title)
         _wrap(ax.set_title("", fontsize=9), fit.message, _MESSAGE_SHARE, 2 * _TITLE_LINES)
-        figure.savefig(path, format="png")
-    return path
+    return figure
 
 
 def _wrap(text: Text, words: str, share: float = _TITLE_SHARE, most_lines: int = _TITLE_LINES) -> None:

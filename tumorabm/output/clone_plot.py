@@ -67,7 +67,12 @@ class _Clones:
 
 
 def draw_clones(folder: Path, cell_type: str | None = None) -> Path:
-    """Draw ``clones.png`` into a run folder from its cells and scenario.
+    """Draw ``clones.png`` into a run folder: `clones_figure`, which see."""
+    return style.save(clones_figure(folder, cell_type), folder / "clones.png")
+
+
+def clones_figure(folder: Path, cell_type: str | None = None) -> Figure:
+    """Draw the clones of a run from its cells and scenario.
 
     Three panels over time: the clones' shares of the primary site's live cells of one type, stacked (the `MOST_CLONES`
     with the greatest mean share each by itself, coloured by its mean ASNS); their counts; the spread of basal ASNS.
@@ -78,11 +83,6 @@ def draw_clones(folder: Path, cell_type: str | None = None) -> Path:
         Run folder with scenario.toml and cells.parquet.
     cell_type
         Group of cells of the scenario; by default its first.
-
-    Returns
-    -------
-    Path
-        The picture.
 
     Raises
     ------
@@ -95,8 +95,7 @@ def draw_clones(folder: Path, cell_type: str | None = None) -> Path:
     require_columns(folder / "cells.parquet", *_SELECTED_BY, *_COLUMNS)
     clones = _read_clones(folder / "cells.parquet", cell_type)
     calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
-    with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    with style.new_figure(_SIZE_INCHES) as figure:
         axes = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": _HEIGHTS})
         colours = _colours(clones, axes[0])
         _draw_shares(axes[0], clones, colours)
@@ -106,7 +105,7 @@ def draw_clones(folder: Path, cell_type: str | None = None) -> Path:
         style.mark_doses(axes, doses_d, axes[1])
         axes[2].set(xlabel="time, days", xlim=(0.0, max(clones.days[-1], 1e-3)))
         figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}: clones of {cell_type}")
-        return style.save(figure, folder / "clones.png")
+    return figure
 
 
 def _type_to_draw(folder: Path, present: list[str], wanted: str | None) -> str:

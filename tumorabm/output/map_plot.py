@@ -1,100 +1,195 @@
-"""A map of one site's cells over a field, drawn from the folder of a run."""
+"""Maps of one site's cells over a field, drawn from the folder of a run."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from tumorabm.biology.states import APOPTOTIC, PHASES
 from tumorabm.output import style
-from tumorabm.output.run_folder import fields_name
-from tumorabm.output.zarr_store import read_chunk
+from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
+from tumorabm.output.snapshots import CellSnapshot, CellSnapshots, FieldSnapshots, cell_types, nearest, unit_of
+from tumorabm.scenario.messages import unknown_name
 from tumorabm.scenario.site_schema import PRIMARY
-from tumorabm.scenario.units import oxygen_mM_to_mmHg
 
-_DEAD_PHASES = PHASES[APOPTOTIC:]
 MOST_CELLS_DRAWN = 200_000
 """More are smaller than a dot of the picture, and would take more memory than the run."""
 
+FIELD_MAP = LinearSegmentedColormap.from_list("field", style.FIELD_COLOURS)
+_MAP_INCHES, _MAP_OF_SEVERAL_INCHES = 6.4, 5.0
+_MOST_IN_A_ROW = 3
 
-def draw_map(ax: Axes, folder: Path, site: str = PRIMARY) -> None:
-    """Draw the cells of one site at the last time over its asparagine, or its oxygen where there is no asparagine.
+
+def map_figure(
+    folder: Path, at_hours: Sequence[float] | None = None, *, site: str = PRIMARY, field: str | None = None
+) -> Figure:
+    """Draw the cells of a site over a field, a map for each time, all in one scale.
+
+    Parameters
+    ----------
+    folder
+        Run folder with scenario.toml, cells.parquet and the site's fields.
+    at_hours
+        Times, h; each is shown at the recorded time that is nearest. By default the last one.
+    site
+        Name of the site.
+    field
+        Field under the cells; by default asparagine, or oxygen where there is no asparagine.
+
+    Raises
+    ------
+    OutputError
+        There is no such run, site or field, or it is well mixed.
+    """
+    folder = Path(folder)
+    require_run(folder, "scenario.toml", "cells.parquet", fields_name(site))
+    require_columns(folder / "cells.parquet", "time_h", "site")
+    fields = FieldSnapshots(folder, site)
+    name = require_field(fields, field)
+    if fields.well_mixed:
+        raise OutputError(f"{folder}: the site {site} is well mixed, expected one with a map")
+    if not fields.times_h:
+        raise OutputError(f"{folder}: no fields were recorded of {site}")
+    times_h = sorted({fields.times_h[nearest(fields.times_h, time_h)] for time_h in at_hours or fields.times_h[-1:]})
+    highest = max(float(fields.read(name, nearest(fields.times_h, time_h)).max()) for time_h in times_h)
+    n_columns = min(len(times_h), _MOST_IN_A_ROW)
+    n_rows = -(-len(times_h) // n_columns)
+    side = _MAP_INCHES if len(times_h) == 1 else _MAP_OF_SEVERAL_INCHES
+    with style.new_figure((side * n_columns, side * n_rows)) as figure:
+        axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+        for ax in axes[len(times_h) :]:
+            ax.set_axis_off()
+        for ax, time_h in zip(axes, times_h, strict=False):
+            draw_map(ax, folder, site, time_h, name, highest)
+    return figure
+
+
+def require_field(fields: FieldSnapshots, name: str | None) -> str:
+    """Return the name of a field that was recorded, or of the usual one; OutputError for another name."""
+    if name is not None and name not in fields.names:
+        raise OutputError(f"{name}: {unknown_name('field', name, fields.names)}")
+    return name or fields.usual
+
+
+def draw_map(
+    ax: Axes,
+    folder: Path,
+    site: str = PRIMARY,
+    time_h: float | None = None,
+    field: str | None = None,
+    highest: float | None = None,
+) -> None:
+    """Draw the cells of one site over a field, at the recorded times nearest to a given one.
 
     Parameters
     ----------
     ax
         Its frame and axes are taken away; a bar gives the scale.
     folder
-        Run folder with cells.parquet and the site's fields.
+        Run folder with scenario.toml, cells.parquet and the site's fields.
     site
         Name of the site.
+    time_h
+        Time, h; by default the last.
+    field
+        One that was recorded; by default asparagine, or oxygen where there is no asparagine.
+    highest
+        Upper end of the field's scale; by default its highest value.
     """
     ax.set_axis_off()
-    store = folder / fields_name(site)
-    x_um, y_um = read_chunk(store, "x_um"), read_chunk(store, "y_um")
-    if min(x_um.size, y_um.size) < 2:
+    fields = FieldSnapshots(folder, site)
+    if fields.well_mixed:
         ax.text(0.5, 0.5, "well-mixed: no map", ha="center", transform=ax.transAxes)
         return
-    voxel_um = x_um[1] - x_um[0]
-    width_um, height_um = x_um.size * voxel_um, y_um.size * voxel_um
-    name, values, unit = _field_to_show(store)
-    parts, where, middle_um = _LastCells(folder / "cells.parquet", site), "", None
+    name = field or fields.usual
+    cells = CellSnapshots(folder)
+    field_number = len(fields.times_h) - 1 if time_h is None else nearest(fields.times_h, time_h)
+    cells_h = cells.times_h[-1 if time_h is None else nearest(cells.times_h, time_h)]
+    parts, where, middle_um = cells.at(cells_h, site), "", None
+    values = fields.read(name, field_number)
     if values.ndim == 3:
-        middle_um = parts.mean_z_um() if parts.count else values.shape[0] * voxel_um / 2.0
-        values = values[min(int(middle_um / voxel_um), values.shape[0] - 1)]
-        where = f", slice at z = {middle_um:.0f} µm"
-    image = ax.imshow(
-        values,
-        origin="lower",
-        extent=(0.0, width_um, 0.0, height_um),
-        cmap=LinearSegmentedColormap.from_list("field", style.FIELD_COLOURS),
-        vmin=0.0,
-        vmax=max(values.max(), 1e-9),
-    )
-    ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit}", shrink=0.5, pad=0.02)
-    ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
+        middle_um = middle_of(parts, fields)
+        values, where = slice_at(values, middle_um, fields.voxel_um), f", slice at z = {middle_um:.0f} µm"
+    image = draw_field(ax, values, fields, values.max() if highest is None else highest)
+    ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit_of(name)}", shrink=0.5, pad=0.02)
     one_in = 1 if middle_um is not None else max(1, -(-parts.count // MOST_CELLS_DRAWN))
-    _draw_cells(ax, *parts.read(one_in, middle_um))
-    _draw_scale_bar(ax, width_um, height_um)
-    hours = read_chunk(store, "time_h")[-1]
-    unit, length_h = style.time_unit(hours)
-    when = f"on day {hours / length_h:.1f}" if unit == "days" else f"at {hours:.1f} h"
+    draw_cells(ax, *parts.read(cell_types(folder), one_in, middle_um))
     share = f", one cell in {one_in} drawn" if one_in > 1 else ""
-    ax.set(title=f"cells and {name} {when}{where}{share}", xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um))
+    ax.set(title=f"{_what_and_when(name, cells_h, fields.times_h[field_number], fields.times_h[-1])}{where}{share}")
 
 
-def _draw_cells(ax: Axes, cells: pd.DataFrame, counts: dict[str, int]) -> None:
-    colours = style.colours([name for name in counts if name != "dead"]) | {"dead": style.DEAD_COLOUR}
+def middle_of(cells: CellSnapshot, fields: FieldSnapshots) -> float:
+    """Return the height at which a volume is cut, µm: that of the cells' middle, or without cells its own middle."""
+    return cells.mean_z_um() if cells.count else fields.shape[0] * fields.voxel_um / 2.0
+
+
+def slice_at(values: np.ndarray, z_um: float, voxel_um: float) -> np.ndarray:
+    """Return the layer of a field (nz, ny, nx) at some height."""
+    return values[min(int(z_um / voxel_um), values.shape[0] - 1)]
+
+
+def draw_field(ax: Axes, values: np.ndarray, fields: FieldSnapshots, highest: float) -> AxesImage:
+    """Draw a field of shape (ny, nx) from 0 to the ``highest`` value, with a frame and a scale bar."""
+    width_um, height_um = fields.size_um
+    extent = (0.0, width_um, 0.0, height_um)
+    image = ax.imshow(values, origin="lower", extent=extent, cmap=FIELD_MAP, vmin=0.0, vmax=max(highest, 1e-9))
+    ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
+    _draw_scale_bar(ax, width_um, height_um)
+    ax.set(xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um))
+    return image
+
+
+def group_colours(groups: Sequence[str]) -> dict[str, str]:
+    """Return the colours of cell types and, where it is among them, of what is dead."""
+    colours = style.colours([name for name in groups if name != "dead"]) | {"dead": style.DEAD_COLOUR}
+    return {name: colours[name] for name in groups}
+
+
+def discs(ax: Axes, cells: pd.DataFrame, colour: str) -> EllipseCollection:
+    """Return cells (x_um, y_um, radius_um) as discs of one colour, not yet added to ``ax``."""
+    width_um = 2.0 * cells["radius_um"].to_numpy(float)
+    return EllipseCollection(
+        width_um,
+        width_um,
+        np.zeros(len(cells)),
+        units="xy",
+        offsets=cells[["x_um", "y_um"]].to_numpy(float),
+        offset_transform=ax.transData,
+        facecolors=colour,
+        edgecolors="white",
+        linewidths=0.2,
+    )
+
+
+def draw_cells(ax: Axes, cells: pd.DataFrame, counts: dict[str, int]) -> None:
+    """Draw cells as `CellSnapshot.read` returns them, and a legend that counts them."""
+    colours = group_colours(list(counts))
     for name, count in counts.items():
-        if count == 0:
-            continue
-        drawn = cells[cells["group"] == name]
-        width_um = 2.0 * drawn["radius_um"].to_numpy()
-        circles = EllipseCollection(
-            width_um,
-            width_um,
-            np.zeros(len(drawn)),
-            units="xy",
-            offsets=drawn[["x_um", "y_um"]].to_numpy(),
-            offset_transform=ax.transData,
-            facecolors=colours[name],
-            edgecolors="white",
-            linewidths=0.2,
-        )
-        ax.add_collection(circles)
-        ax.scatter([], [], color=colours[name], label=f"{name} ({count})")
+        if count:
+            ax.add_collection(discs(ax, cells[cells["group"] == name], colours[name]))
+            ax.scatter([], [], color=colours[name], label=f"{name} ({count})")
     if any(counts.values()):
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.01), ncols=4)
+
+
+def _what_and_when(field: str, cells_h: float, field_h: float, last_h: float) -> str:
+    if abs(cells_h - field_h) < 1e-6:
+        return f"cells and {field} {when(field_h, last_h)}"
+    return f"cells {when(cells_h, last_h)}, {field} {when(field_h, last_h)}"
+
+
+def when(time_h: float, last_h: float) -> str:
+    """Return a time of a run that ends at ``last_h`` in words."""
+    unit, length_h = style.time_unit(last_h)
+    return f"on day {time_h / length_h:.1f}" if unit == "days" else f"at {time_h:.1f} h"
 
 
 def _draw_scale_bar(ax: Axes, width_um: float, height_um: float) -> None:
@@ -104,74 +199,3 @@ def _draw_scale_bar(ax: Axes, width_um: float, height_um: float) -> None:
     y_um = -0.03 * height_um
     ax.plot([0.0, length_um], [y_um, y_um], color="black", linewidth=3, solid_capstyle="butt")
     ax.text(1.1 * length_um, y_um, f"{length_um:g} µm", va="center")
-
-
-def _field_to_show(store: Path) -> tuple[str, np.ndarray, str]:
-    name = "asparagine" if (store / "asparagine").exists() else "oxygen"
-    last = json.loads((store / name / ".zarray").read_text())["shape"][0] - 1
-    values_mM = read_chunk(store, name, last)[0]
-    return (name, values_mM * 1e3, "µM") if name == "asparagine" else (name, oxygen_mM_to_mmHg(values_mM), "mmHg")
-
-
-class _LastCells:
-    """The cells of one site at the last time in a file, read part by part.
-
-    A million at once would take more memory than the run.
-
-    Parameters
-    ----------
-    path
-        cells.parquet.
-    site
-        Name of the site.
-
-    Attributes
-    ----------
-    count
-        Number of these cells.
-    """
-
-    def __init__(self, path: Path, site: str) -> None:
-        self._path = path
-        self._groups: list[int] = []
-        self.count, last_h = 0, None
-        with pq.ParquetFile(path, pre_buffer=False) as file:
-            for group in reversed(range(file.num_row_groups)):
-                part = file.read_row_group(group, columns=["time_h", "site"], use_threads=False)
-                if len(part) and last_h is not None and part["time_h"][0].as_py() != last_h:
-                    break
-                if len(part) == 0:  # nobody is left
-                    self._groups.insert(0, group)
-                    break
-                last_h = part["time_h"][0].as_py()
-                if part["site"][0].as_py() == site:
-                    self._groups.insert(0, group)
-                    self.count += len(part)
-
-    def mean_z_um(self) -> float:
-        """Return the height of their middle."""
-        return sum(part["z_um"].sum() for part in self._parts(["z_um"])) / self.count
-
-    def read(self, one_in: int, z_um: float | None) -> tuple[pd.DataFrame, dict[str, int]]:
-        """Return one cell in so many of each group (type, or "dead"), as x, y, radius and group, and all counts.
-
-        With ``z_um``, only the cells that a plane at this height cuts are read.
-        """
-        drawn, counts = [pd.DataFrame(columns=["x_um", "y_um", "radius_um", "group"])], {"dead": 0}
-        for part in self._parts(["type", "phase", "x_um", "y_um", "z_um", "radius_um"]):
-            counts = dict.fromkeys(part["type"].cat.categories, 0) | counts
-            part["group"] = np.where(part["phase"].isin(_DEAD_PHASES), "dead", part["type"].astype(str))
-            if z_um is not None:
-                part = part[np.abs(part["z_um"] - z_um) < part["radius_um"]]
-            place = part.groupby("group").cumcount() + part["group"].map(counts).astype(int)
-            drawn.append(part.loc[place % one_in == 0, ["x_um", "y_um", "radius_um", "group"]])
-            for name, found in part["group"].value_counts().items():
-                counts[name] += int(found)
-        pa.default_memory_pool().release_unused()
-        counts["dead"] = counts.pop("dead")  # last in the legend, over the others in the map
-        return pd.concat(drawn, ignore_index=True), counts
-
-    def _parts(self, names: list[str]) -> Iterator[pd.DataFrame]:
-        with pq.ParquetFile(self._path, pre_buffer=False) as file:
-            for group in self._groups:
-                yield file.read_row_group(group, columns=names, use_threads=False).to_pandas(self_destruct=True)

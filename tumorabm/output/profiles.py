@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -64,17 +63,17 @@ def vessel_profiles(folder: Path) -> pd.DataFrame:
 
 
 def draw_profiles(folder: Path) -> Path:
-    """Draw ``profiles.png`` into a run folder: `vessel_profiles` at the last time.
+    """Draw ``profiles.png`` into a run folder: `profiles_figure`, which see."""
+    return style.save(profiles_figure(folder), folder / "profiles.png")
+
+
+def profiles_figure(folder: Path) -> Figure:
+    """Draw `vessel_profiles` of a run at the last time.
 
     Parameters
     ----------
     folder
         Run folder with scenario.toml and cells.parquet.
-
-    Returns
-    -------
-    Path
-        The picture.
 
     Raises
     ------
@@ -89,15 +88,14 @@ def draw_profiles(folder: Path) -> Path:
         raise OutputError(f"{folder}: expected a run with cells and vessels")
     time_h = profiles["time_h"].max()
     last = profiles[profiles["time_h"] == time_h].set_index("distance_um")
-    with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=style.PROFILES_SIZE_INCHES, layout="constrained")
+    with style.new_figure(style.PROFILES_SIZE_INCHES) as figure:
         figure.get_layout_engine().set(**style.SPACING)
         axes = figure.subplots(2, 2, sharex=True)
         _draw_profiles(*axes.flat, last)
         for ax in axes[1]:
             ax.set(xlabel="distance to the nearest vessel, µm", xlim=(0.0, last.index.max() + 0.5 * BIN_UM))
         figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}, day {time_h / 24.0:.1f}")
-        return style.save(figure, folder / "profiles.png")
+    return figure
 
 
 def _draw_profiles(oxygen: Axes, fractions: Axes, atf4: Axes, asns: Axes, profile: pd.DataFrame) -> None:

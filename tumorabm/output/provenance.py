@@ -14,8 +14,8 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _WITHOUT_EFFECT = (
-    "__main__.py", "assays", "bench", "cli.py", "console.py", "processes.py", "server", "sweep", "validation",
-    "variants",
+    "__main__.py", "assays", "bench", "cli.py", "console.py", "figures.py", "html.py", "notebook.py",
+    "processes.py", "report", "server", "sweep", "validation", "variants",
 )  # fmt: skip
 
 

@@ -23,6 +23,9 @@ _UNITS = {
     "_min": "min",
     "_copies": "copies",
 }
+_TAKEN = re.compile(r"_(at_[\d.e+-]+_h|min|max|mean)$")
+"""Which value of a column a readout of a sweep takes (`tumorabm.sweep.schema.Readout`)."""
+
 _COUNTS = re.compile(r"(^|_)(live_|dead_|births$|deaths_)|_cells$|micrometastases$")
 
 
@@ -60,7 +63,9 @@ def live_readouts(columns: Iterable[str]) -> list[str]:
 
 
 def readout_in_words(readout: str) -> str:
-    """Return a readout in words, without its unit."""
+    """Return a readout in words, without its unit; of one number of a column also which one it is."""
+    if taken := _TAKEN.search(readout):
+        return f"{readout_in_words(_TAKEN.sub('', readout))}, {taken[1].replace('_', ' ')}"
     for prefix, words in (("live_", "live cells: "), ("dead_", "dead bodies: ")):
         if readout.startswith(prefix):
             return words + readout.removeprefix(prefix).replace("_", " ")
@@ -74,6 +79,8 @@ def readout_unit(readout: str) -> str:
     """Return what the axis of a readout counts."""
     if _COUNTS.search(readout):
         return "cells"
+    if _TAKEN.search(readout):
+        return readout_unit(_TAKEN.sub("", readout))
     if "fraction" in readout:
         return "fraction of live cells"
     return unit_in_name(readout) or "relative"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,17 +25,17 @@ _WIDTH_INCHES, _CURVES_INCHES, _MAP_INCHES = 6.4, 3.2, 6.0
 
 
 def draw_sites(folder: Path) -> Path:
-    """Draw ``sites.png`` into a run folder: over time, the primary tumour and what has settled; below, a map of each.
+    """Draw ``sites.png`` into a run folder: `sites_figure`, which see."""
+    return style.save(sites_figure(folder), folder / "sites.png")
+
+
+def sites_figure(folder: Path) -> Figure:
+    """Draw the sites of a run: over time, the primary tumour and what has settled; below, a map of each.
 
     Parameters
     ----------
     folder
         Run folder with scenario.toml, timeseries.parquet, cells.parquet and the fields of all sites.
-
-    Returns
-    -------
-    Path
-        The picture.
 
     Raises
     ------
@@ -52,33 +51,31 @@ def draw_sites(folder: Path) -> Path:
     require_run(folder, *map(fields_name, sites))
     series = pd.read_parquet(folder / "timeseries.parquet")
     calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
-    with matplotlib.rc_context(style.SETTINGS):
-        size = (_WIDTH_INCHES * len(sites), _CURVES_INCHES + _MAP_INCHES)
-        figure = Figure(figsize=size, layout="constrained")
+    with style.new_figure((_WIDTH_INCHES * len(sites), _CURVES_INCHES + _MAP_INCHES)) as figure:
         figure.get_layout_engine().set(**style.SPACING)
         curves, maps = figure.subplots(2, len(sites), height_ratios=(_CURVES_INCHES, _MAP_INCHES))
+        types = list(scenario["cells"])
         groups = scenario["circulation"]["groups"]
         unit, length_h = style.time_unit(series["time_h"].max())
         for ax, map_ax, site in zip(curves, maps, sites, strict=True):
             of_site = series[series["site"] == site]
             if site == PRIMARY:
-                _draw_primary(ax, of_site, groups, length_h)
+                _draw_primary(ax, of_site, {name: style.colours(types)[name] for name in groups}, length_h)
             else:
-                _draw_settled(ax, of_site, length_h)
+                _draw_settled(ax, of_site, length_h, types)
             ax.set(title=site, xlabel=f"time, {unit}", xlim=(0.0, max(series["time_h"].max() / length_h, 1e-3)))
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(_SETTLED))
             draw_map(map_ax, folder, site)
         last_d = series["time_h"].max() / 24.0
         style.mark_doses(curves, [given.day * 24.0 / length_h for given in calendar if given.day <= last_d], curves[-1])
         figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
-        return style.save(figure, folder / "sites.png")
+    return figure
 
 
-def _draw_primary(ax: Axes, series: pd.DataFrame, groups: list[str], length_h: float) -> None:
-    """Draw the live cells that can travel and, on a scale of their own, those in the blood."""
-    colours = style.colours(groups)
-    for name in groups:
-        ax.plot(series["time_h"] / length_h, series[f"live_{name}"], color=colours[name], label=f"{name}, live cells")
+def _draw_primary(ax: Axes, series: pd.DataFrame, colours: dict[str, str], length_h: float) -> None:
+    """Draw the live cells of the groups that can travel and, on a scale of their own, those in the blood."""
+    for name, colour in colours.items():
+        ax.plot(series["time_h"] / length_h, series[f"live_{name}"], color=colour, label=f"{name}, live cells")
     ax.set_ylabel("cells")
     ax.set_ylim(bottom=0.0)
     blood = ax.twinx()
@@ -89,8 +86,8 @@ def _draw_primary(ax: Axes, series: pd.DataFrame, groups: list[str], length_h: f
     blood.spines["right"].set_visible(True)
 
 
-def _draw_settled(ax: Axes, series: pd.DataFrame, length_h: float) -> None:
-    colours = style.colours(_SETTLED.values())
+def _draw_settled(ax: Axes, series: pd.DataFrame, length_h: float, types: list[str]) -> None:
+    colours = style.colours([*types, *_SETTLED.values()])  # not those of the types, which the maps show
     for name, label in _SETTLED.items():
         ax.plot(series["time_h"] / length_h, series[name], color=colours[label], label=label)
     ax.set_yscale("symlog", linthresh=1.0)  # from decades down to 0

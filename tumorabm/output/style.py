@@ -1,14 +1,20 @@
-"""One look for all figures: colours that colour-blind readers can tell apart, fixed for each cell type."""
+"""One look for all figures: colours that colour-blind readers can tell apart, fixed for all that bears a name.
+
+A panel with one curve (the enzyme, asparagine, oxygen) is drawn in `SINGLE_COLOUR`, and a field under coloured cells in
+`FIELD_COLOURS`, whatever it is; colours are for cell types and causes. What has no fixed colour takes one that nothing
+else in its picture has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours without yellow, which is too light for lines on white."""
@@ -20,7 +26,8 @@ _FIXED = {
     "tumour": "#CC79A7",
     "adipocyte": "#E69F00",
     "apoptosis": "#000000",
-    "necrosis": "#CC79A7",
+    "necrosis": "#999933",
+    "hypoxia": "#56B4E9",
 }
 DEAD_COLOUR = "#777777"
 SINGLE_COLOUR = "#333333"
@@ -33,6 +40,7 @@ _LONGEST_IN_HOURS = 72.0
 SIZE_INCHES = (18.0, 7.4)
 COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 3.1)
 """Four columns of curves, and the map."""
+CURVES_SIZE_INCHES = (12.6, 6.2)
 PROFILES_SIZE_INCHES = (9.0, 6.6)
 SPACING = {"w_pad": 0.12, "h_pad": 0.08, "wspace": 0.0, "hspace": 0.0}
 """Around each panel, inches: an axis label must not touch the panel before it."""
@@ -47,6 +55,24 @@ SETTINGS = {
     "lines.linewidth": 1.6,
     "savefig.dpi": 110,
 }
+
+
+class StyledFigure(Figure):
+    """A figure that is saved in the one look, and shows itself in a notebook."""
+
+    def savefig(self, *args: object, **kwargs: object) -> None:  # noqa: D102 - matplotlib's
+        with matplotlib.rc_context(SETTINGS):
+            super().savefig(*args, **kwargs)
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
+@contextmanager
+def new_figure(size_inches: tuple[float, float], settings: Mapping[str, object] | None = None) -> Iterator[Figure]:
+    """Give a figure; what is drawn inside the ``with`` has the one look, with some ``settings`` changed."""
+    with matplotlib.rc_context({**SETTINGS, **(settings or {})}):
+        yield StyledFigure(figsize=size_inches, layout="constrained")
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
@@ -82,6 +108,13 @@ def mark_doses(axes: Iterable[Axes], times: Sequence[float], labelled: Axes) -> 
             fontsize=8,
             color=DOSE_COLOUR,
         )
+
+
+def png(figure: Figure) -> bytes:
+    """Return a picture as the content of a PNG file."""
+    content = BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 
 from tumorabm.output import style
 from tumorabm.output.map_plot import draw_map
-from tumorabm.output.run_folder import require_columns
+from tumorabm.output.run_folder import require_columns, require_run
 from tumorabm.scenario.pharmacology_schema import Pharmacology
 from tumorabm.scenario.site_schema import PRIMARY
 
@@ -23,32 +22,67 @@ _MIN_ASPARAGINE_UM = 1e-3
 
 
 def draw_summary(folder: Path) -> Path:
-    """Draw ``summary.png`` into a run folder from its time series, last cells, fields and scenario.
+    """Draw ``summary.png`` into a run folder: `summary_figure`, which see."""
+    return style.save(summary_figure(folder), folder / "summary.png")
+
+
+def summary_figure(folder: Path) -> Figure:
+    """Draw the curves of a run's primary site and its map at the last time.
 
     Parameters
     ----------
     folder
         Run folder with scenario.toml, timeseries.parquet, cells.parquet and fields.zarr.
 
-    Returns
-    -------
-    Path
-        The picture.
+    Raises
+    ------
+    OutputError
+        There is no such run.
     """
-    for table in ("timeseries.parquet", "cells.parquet"):
-        require_columns(folder / table, "time_h", "site")
-    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
-    series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", PRIMARY)])
-    pharmacology = Pharmacology.model_validate(scenario.get("pharmacology", {}))
-    doses_d = [given.day for given in pharmacology.calendar]
-    with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=style.SIZE_INCHES, layout="constrained")
+    folder = Path(folder)
+    require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
+    require_columns(folder / "cells.parquet", "time_h", "site")
+    with style.new_figure(style.SIZE_INCHES) as figure:
         figure.get_layout_engine().set(**style.SPACING)
         grid = figure.add_gridspec(2, 5, width_ratios=style.COLUMN_WIDTHS)
-        draw_curves([figure.add_subplot(grid[i // 4, i % 4]) for i in range(8)], series, doses_d)
+        title = _draw_run([figure.add_subplot(grid[i // 4, i % 4]) for i in range(8)], folder, PRIMARY)
         draw_map(figure.add_subplot(grid[:, 4]), folder)
-        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
-        return style.save(figure, folder / "summary.png")
+        figure.suptitle(title)
+    return figure
+
+
+def curves_figure(folder: Path, site: str = PRIMARY) -> Figure:
+    """Draw the curves of one site of a run.
+
+    Parameters
+    ----------
+    folder
+        Run folder with scenario.toml and timeseries.parquet.
+    site
+        Name of the site.
+
+    Raises
+    ------
+    OutputError
+        There is no such run.
+    """
+    folder = Path(folder)
+    require_run(folder, "scenario.toml", "timeseries.parquet")
+    with style.new_figure(style.CURVES_SIZE_INCHES) as figure:
+        figure.get_layout_engine().set(**style.SPACING)
+        title = _draw_run(list(figure.subplots(2, 4).flat), folder, site)
+        figure.suptitle(title if site == PRIMARY else f"{title}, {site}")
+    return figure
+
+
+def _draw_run(axes: list[Axes], folder: Path, site: str) -> str:
+    """Draw eight panels of the time series of a site; return the title of the picture."""
+    require_columns(folder / "timeseries.parquet", "time_h", "site")
+    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", site)])
+    pharmacology = Pharmacology.model_validate(scenario.get("pharmacology", {}))
+    draw_curves(axes, series, [given.day for given in pharmacology.calendar])
+    return f"{scenario['name']}, seed {scenario['seed']}"
 
 
 def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[float]) -> None:

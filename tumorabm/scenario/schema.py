@@ -301,6 +301,11 @@ class Scenario(Section):
         content["fields"] = {name: content["fields"][name] for name in self.field_names}
         return toml_document(content)
 
+    def _repr_html_(self) -> str:
+        from tumorabm.notebook import scenario_html
+
+        return scenario_html(self)
+
     @classmethod
     def json_schema(cls) -> dict:
         """Return the JSON schema of scenario files, for editors."""

@@ -307,28 +307,19 @@ def _list(what: str, lines: list[str]) -> None:
 
 def _draw(planned: Plan, results: pd.DataFrame) -> list[str]:
     """Draw what can be drawn of the runs that are done; return the names of the files."""
+    from tumorabm.output import style
     from tumorabm.output.run_folder import reason
-    from tumorabm.sweep.collect import readout_names, varying_parameters
     from tumorabm.sweep.indices import indices_of
-    from tumorabm.sweep.plot import draw_heat_map, draw_indices, draw_responses, numeric
-    from tumorabm.sweep.result import DONE
+    from tumorabm.sweep.plot import drawable_readouts, sweep_figures
 
-    done = results[results["status"] == DONE]
-    readouts = [name for name in readout_names(planned, results) if done[name].notna().any()]
-    varying = varying_parameters(planned)
+    indices = indices_of(planned, results, drawable_readouts(planned, results))
     written = []
     try:
-        if readouts and len(varying) == 2:
-            draw_heat_map(done, (varying[1], varying[0]), readouts, planned.folder / "heat_map.png")
-            written.append("heat_map.png")
-        if readouts and (parameters := numeric(done, varying)):
-            draw_responses(done, parameters, readouts, planned.folder / "responses.png")
-            written.append("responses.png")
-        indices = indices_of(planned, results, readouts)
         if indices is not None:
             indices.to_csv(planned.folder / "indices.csv", index=False, float_format="%.6g")
-            draw_indices(indices, planned.folder / "indices.png")
-            written += ["indices.csv", "indices.png"]
+            written.append("indices.csv")
+        for name, figure in sweep_figures(planned, results, indices).items():
+            written.append(style.save(figure, planned.folder / f"{name}.png").name)
     except OSError as error:
         raise UserError(f"{planned.folder}: pictures cannot be written: {reason(error)}") from error
     return written

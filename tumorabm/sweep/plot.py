@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,17 +13,56 @@ from pandas.api.types import is_numeric_dtype
 
 from tumorabm.output import style
 from tumorabm.output.readouts import readout_in_words, readout_unit
+from tumorabm.sweep.collect import readout_names, varying_parameters
 from tumorabm.sweep.indices import MORRIS_COLUMNS, SOBOL_COLUMNS
+from tumorabm.sweep.plan import Plan
+from tumorabm.sweep.result import DONE
 from tumorabm.variants.table import mean_of
 
 _PANEL_INCHES = (4.6, 3.6)
+_FRAMED = {"axes.spines.top": True, "axes.spines.right": True}
 _MOST_PANELS = 8  # side by side, and above one another
 _MOST_LINES = len(style.PALETTE)
 _MOST_NUMBERS = 60  # in the cells of a heat map
 _WIDE = 30.0  # greatest over least value above which an axis is logarithmic
 
 
-def draw_heat_map(results: pd.DataFrame, parameters: tuple[str, str], readouts: Sequence[str], path: Path) -> Path:
+def drawable_readouts(plan: Plan, results: pd.DataFrame) -> list[str]:
+    """Return the readouts of which any run that is done has a value."""
+    done = results[results["status"] == DONE]
+    return [name for name in readout_names(plan, results) if done[name].notna().any()]
+
+
+def sweep_figures(plan: Plan, results: pd.DataFrame, indices: pd.DataFrame | None) -> dict[str, Figure]:
+    """Return the pictures that can be drawn of the runs of a sweep that are done.
+
+    Parameters
+    ----------
+    plan
+        As `tumorabm.sweep.plan.read_plan` returns it.
+    results
+        As `tumorabm.sweep.collect.read_sweep` returns them.
+    indices
+        As `tumorabm.sweep.indices.indices_of` returns them.
+
+    Returns
+    -------
+    dict
+        Some of ``heat_map`` (of two parameters), ``responses`` (of those that are numbers) and ``indices``.
+    """
+    done = results[results["status"] == DONE]
+    readouts, varying = drawable_readouts(plan, results), varying_parameters(plan)
+    figures = {}
+    if readouts and len(varying) == 2:
+        figures["heat_map"] = heat_map_figure(done, (varying[1], varying[0]), readouts)
+    if readouts and (parameters := _numeric(done, varying)):
+        figures["responses"] = responses_figure(done, parameters, readouts)
+    if indices is not None:
+        figures["indices"] = indices_figure(indices)
+    return figures
+
+
+def heat_map_figure(results: pd.DataFrame, parameters: tuple[str, str], readouts: Sequence[str]) -> Figure:
     """Draw the mean over seeds of each readout as colour, by the values of two parameters.
 
     Parameters
@@ -35,12 +73,9 @@ def draw_heat_map(results: pd.DataFrame, parameters: tuple[str, str], readouts: 
         The two parameters: that of the horizontal and of the vertical axis.
     readouts
         Columns of ``results``, a panel each.
-    path
-        PNG file to write.
     """
     across, up = parameters
-    with matplotlib.rc_context({**style.SETTINGS, "axes.spines.top": True, "axes.spines.right": True}):
-        figure, axes = _panels(1, len(readouts))
+    with _panels(1, len(readouts), _FRAMED) as (figure, axes):
         for ax, readout in zip(axes[0], readouts, strict=False):
             means = results.pivot_table(readout, up, across, aggfunc="mean", dropna=False, observed=False)
             image = ax.imshow(means.to_numpy(float), origin="lower", aspect="auto", cmap="viridis")
@@ -51,10 +86,10 @@ def draw_heat_map(results: pd.DataFrame, parameters: tuple[str, str], readouts: 
             if means.size <= _MOST_NUMBERS:
                 _write_numbers(ax, means.to_numpy(float))
         figure.suptitle(f"means of {_seeds(results)}")
-        return style.save(figure, path)
+    return figure
 
 
-def draw_responses(results: pd.DataFrame, parameters: Sequence[str], readouts: Sequence[str], path: Path) -> Path:
+def responses_figure(results: pd.DataFrame, parameters: Sequence[str], readouts: Sequence[str]) -> Figure:
     """Draw each readout over each parameter: with up to two parameters, means with 95 % intervals over the seeds.
 
     With two, a line for each value of the other one; with more, or more values than colours, a dot for each point of
@@ -62,13 +97,12 @@ def draw_responses(results: pd.DataFrame, parameters: Sequence[str], readouts: S
 
     Parameters
     ----------
-    results, readouts, path
-        As in `draw_heat_map`.
+    results, readouts
+        As in `heat_map_figure`.
     parameters
         Numeric parameters that vary.
     """
-    with matplotlib.rc_context(style.SETTINGS):
-        figure, axes = _panels(len(readouts), len(parameters))
+    with _panels(len(readouts), len(parameters)) as (figure, axes):
         for row, readout in zip(axes, readouts, strict=False):
             for ax, parameter in zip(row, parameters, strict=False):
                 others = [name for name in parameters if name != parameter]
@@ -78,23 +112,20 @@ def draw_responses(results: pd.DataFrame, parameters: Sequence[str], readouts: S
                 if values.min() > 0 and values.max() > _WIDE * values.min():
                     ax.set_xscale("log")
         figure.suptitle(f"means of {_seeds(results)}, with 95 % intervals where there is more than one")
-        return style.save(figure, path)
+    return figure
 
 
-def draw_indices(indices: pd.DataFrame, path: Path) -> Path:
+def indices_figure(indices: pd.DataFrame) -> Figure:
     """Draw Sobol or Morris indices with their 95 % intervals.
 
     Parameters
     ----------
     indices
         As `tumorabm.sweep.indices.indices_of` returns them.
-    path
-        PNG file to write.
     """
     readouts = list(dict.fromkeys(indices["readout"]))
     shown = SOBOL_COLUMNS if set(SOBOL_COLUMNS) <= set(indices) else MORRIS_COLUMNS
-    with matplotlib.rc_context(style.SETTINGS):
-        figure, axes = _panels(1, len(readouts))
+    with _panels(1, len(readouts)) as (figure, axes):
         for ax, readout in zip(axes[0], readouts, strict=False):
             rows = indices[indices["readout"] == readout]
             for number, (column, (words, error)) in enumerate(shown.items()):
@@ -107,14 +138,17 @@ def draw_indices(indices: pd.DataFrame, path: Path) -> Path:
             ax.set(title=readout_in_words(readout), ylim=(len(rows) - 0.5, -0.5))
             ax.axvline(0.0, color=style.DOSE_COLOUR, linewidth=0.8)
             ax.legend()
-        return style.save(figure, path)
+    return figure
 
 
-def _panels(n_rows: int, n_columns: int) -> tuple[Figure, np.ndarray]:
+@contextmanager
+def _panels(
+    n_rows: int, n_columns: int, settings: Mapping[str, object] | None = None
+) -> Iterator[tuple[Figure, np.ndarray]]:
     n_rows, n_columns = min(n_rows, _MOST_PANELS), min(n_columns, _MOST_PANELS)
     width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * n_columns, height * n_rows), layout="constrained")
-    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+    with style.new_figure((width * n_columns, height * n_rows), settings) as figure:
+        yield figure, figure.subplots(n_rows, n_columns, squeeze=False)
 
 
 def _draw_response(ax: Axes, results: pd.DataFrame, parameter: str, others: Sequence[str], readout: str) -> None:
@@ -152,6 +186,5 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
 
 
-def numeric(results: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Return those of some columns that hold numbers."""
+def _numeric(results: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return [name for name in names if is_numeric_dtype(results[name]) and results[name].dtype != bool]

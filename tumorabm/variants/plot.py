@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,14 +23,17 @@ _WIDE = 30.0  # greatest over least mean above which a scale is logarithmic
 
 
 def draw_comparison(results: pd.DataFrame, comparison: pd.DataFrame, path: Path, *, reference: str, title: str) -> Path:
+    """Write `comparison_figure`, which see, as a PNG file."""
+    return style.save(comparison_figure(results, comparison, reference=reference, title=title), path)
+
+
+def comparison_figure(results: pd.DataFrame, comparison: pd.DataFrame, *, reference: str, title: str) -> Figure:
     """Draw a panel a readout: a point for each run, and the mean with its 95 % interval, a line for each variant.
 
     Parameters
     ----------
     results, comparison
         As `tumorabm.variants.table.last_rows` and `compare` return them.
-    path
-        PNG file to write.
     reference
         Variant whose mean is marked across the others.
     title
@@ -44,8 +46,7 @@ def draw_comparison(results: pd.DataFrame, comparison: pd.DataFrame, path: Path,
     width = _NAMES_WIDTH_INCHES + _PANEL_WIDTH_INCHES * n_columns
     height = n_rows * (_FRAME_INCHES + _VARIANT_INCHES * len(variants))
     colours = style.colours([name for name in variants if name != reference]) | {reference: style.SINGLE_COLOUR}
-    with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+    with style.new_figure((width, height)) as figure:
         axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
         for ax, readout in zip(axes, readouts, strict=False):
             _draw_readout(ax, results, comparison[comparison["readout"] == readout], reference, colours)
@@ -55,7 +56,7 @@ def draw_comparison(results: pd.DataFrame, comparison: pd.DataFrame, path: Path,
         axes[0].set_yticks(range(len(names)), names)
         axes[0].set_ylim(len(names) - 0.4, -0.6)
         figure.suptitle(title)
-        return style.save(figure, path)
+    return figure
 
 
 def _draw_readout(
