@@ -14,7 +14,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _WITHOUT_EFFECT = (
-    "__main__.py", "assays", "bench", "cli.py", "console.py", "figures.py", "html.py", "notebook.py",
+    "__main__.py", "assays", "bench", "cli.py", "console.py", "export", "figures.py", "html.py", "notebook.py",
     "processes.py", "report", "server", "sweep", "validation", "variants",
 )  # fmt: skip
 
