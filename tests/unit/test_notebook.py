@@ -37,7 +37,7 @@ def text_of(html: str) -> str:
 
 
 def test_a_scenario_shows_space_cells_and_doses() -> None:
-    scenario = scenario_from_dict(content(description="<i>", pharmacology={"doses": DOSES}))
+    scenario = scenario_from_dict(content(hours=200.0, description="<i>", pharmacology={"doses": DOSES}))
     html = scenario._repr_html_()
     assert "&lt;i&gt;" in html
     for expected in (
