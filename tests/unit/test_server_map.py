@@ -4,7 +4,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from PIL import Image
@@ -54,6 +54,7 @@ def naive_discs(image, x_px, y_px, radius_px, colours):
                     image[row, column] = colour
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     st.lists(st.tuples(st.floats(-5, 25), st.floats(-5, 20), st.floats(0, 8)), max_size=8),
     st.integers(0, 2**32 - 1),

@@ -165,6 +165,12 @@ def test_the_identity_changes_with_seed_values_steps_and_code_but_not_with_names
     assert len({base, *others}) == 5
 
 
+def test_a_parameter_within_another_one_is_refused(write):
+    group = '"cells.blast" = [{type = "all_blast", count = 3}]'
+    text = complaint(write(f'[design]\nkind = "grid"\n[design.parameters]\n{group}\n"cells.blast.count" = [2, 9]'))
+    assert "parameter cells.blast.count: expected none of these, because cells.blast gives all of it" in text
+
+
 def test_equal_points_are_one_run(write):
     runs = make_plan(write(GRID.replace("[0.1, 0.3, 1]", "[1, 1.0]")))
     assert [(run.parameters["cells.blast.count"], run.points) for run in runs] == [(2, (0, 1)), (3, (2, 3))]
@@ -262,7 +268,12 @@ def test_a_parquet_file_that_is_none_is_refused(write, tmp_path):
 def test_a_sweep_folder_stands_alone(write, tmp_path):
     path = write(head='variant = "many"\nhours = 0.5')
     runs = write_plan(path, tmp_path / "out")
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["plan.jsonl", "scenario.toml", "sweep.toml"]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "plan.jsonl",
+        "plan.sha256",
+        "scenario.toml",
+        "sweep.toml",
+    ]
     path.unlink()
     (tmp_path / "base.toml").unlink()
     plan = read_plan(tmp_path / "out")
@@ -304,11 +315,19 @@ def test_a_scenario_or_a_sweep_that_was_edited_after_the_plan_is_noticed(write, 
         require_as_planned(read_plan(tmp_path / "out"))
 
 
-def test_another_version_of_the_code_is_refused(write, tmp_path):
+@pytest.mark.parametrize("name", ["sweep.toml", "scenario.toml", "plan.jsonl"])
+def test_a_file_of_the_plan_that_was_edited_or_cut_off_is_noticed(write, tmp_path, name):
     write_plan(write(), tmp_path / "out")
-    path = tmp_path / "out" / "plan.jsonl"
-    path.write_text(path.read_text().replace('"code_version": "', '"code_version": "0.0.1-'))
-    with pytest.raises(OutputError, match=r"was planned with the code 0\.0\.1-"):
+    path = tmp_path / "out" / name
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(OutputError, match="was changed since the plan"):
+        read_plan(tmp_path / "out")
+
+
+def test_another_version_of_the_code_is_refused(write, tmp_path, monkeypatch):
+    write_plan(write(), tmp_path / "out")
+    monkeypatch.setattr("tumorabm.sweep.plan.model_version", lambda: "0.0.2")
+    with pytest.raises(OutputError, match=r"was planned with the code .*, this is 0\.0\.2"):
         require_as_planned(read_plan(tmp_path / "out"))
 
 

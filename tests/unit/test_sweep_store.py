@@ -12,7 +12,7 @@ from tumorabm.output import run_folder
 from tumorabm.output.run_folder import OutputError
 from tumorabm.sweep import store
 from tumorabm.sweep.result import Result, failed
-from tumorabm.sweep.store import DamagedError, PartWriter, part_bytes, read_part, read_store, series_of
+from tumorabm.sweep.store import FORMAT, DamagedError, PartWriter, part_bytes, read_part, read_store, series_of
 
 
 class Clock:
@@ -72,7 +72,7 @@ def test_pages_carry_checksums(tmp_path):
 
 def test_no_flipped_byte_gives_another_result(tmp_path):
     path = tmp_path / "part-1.parquet"
-    content = part_bytes([done("a"), failed("b", "too stiff")], {})
+    content = part_bytes([done("a"), failed("b", "too stiff")], {"tumorabm_format": FORMAT})
     path.write_bytes(content)
     whole = read_part(path)
     noticed = 0
@@ -80,9 +80,17 @@ def test_no_flipped_byte_gives_another_result(tmp_path):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
         try:
             assert read_part(path).equals(whole), place
-        except DamagedError:
+        except (DamagedError, OutputError):
             noticed += 1
     assert noticed > len(content) // 14
+
+
+def test_a_part_of_another_format_is_refused_and_stays(tmp_path):
+    path = tmp_path / "part-1.parquet"
+    path.write_bytes(part_bytes([done("a")], {"tumorabm_format": "2"}))
+    with pytest.raises(OutputError, match="a part of format 2, expected format 1"):
+        read_store(tmp_path, set_aside=True)
+    assert path.exists()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.999])

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tumorabm.cli import app
 from tumorabm.output.run_folder import OutputError
 from tumorabm.sweep import submission
+from tumorabm.sweep.attempts import MOST_ATTEMPTS, Attempts
 from tumorabm.sweep.execute import execute
 from tumorabm.sweep.plan import read_plan
 from tumorabm.sweep.result import failed
@@ -154,6 +155,52 @@ def test_a_signal_gives_up_the_present_run_and_keeps_those_before(folder, monkey
     assert f"stopped by {number.name}; finished runs are kept" in result.stderr
     assert (begun, sorted(read_store(plan.parts).chosen)) == (ids[:3], sorted(ids[:2]))
     assert signal.getsignal(number) is before
+
+
+def test_a_run_that_takes_its_process_down_comes_last_and_is_given_up_in_the_end(folder):
+    plan = read_plan(folder)
+    ids = [run.run_id for run in plan.runs[:3]]
+    attempts = Attempts(plan.folder / "begun")
+    attempts.begin(ids[0])  # and was killed
+    order = []
+    run_task(plan, ids, lambda result: order.append((result.run_id, result.status)))
+    assert order == [(ids[1], "done"), (ids[2], "done"), (ids[0], "done")]
+    assert attempts.of(ids[0]) == 0
+    killer = plan.runs[3].run_id
+    for _ in range(MOST_ATTEMPTS):
+        attempts.begin(killer)
+    run_task(plan, [killer], lambda result: order.append((result.run_id, result.status)))
+    assert order[-1] == (killer, "failed")
+    assert "begun 3 times" in read_store(plan.parts).chosen[killer]["error"]
+
+
+def test_a_run_that_no_task_has_time_for_is_given_up_in_the_end(folder, monkeypatch):
+    plan = read_plan(folder)
+    ids = [plan.runs[0].run_id]
+
+    def warned(plan, run, between_steps):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        between_steps()
+
+    monkeypatch.setattr("tumorabm.sweep.execute.execute", warned)
+    for _ in range(MOST_ATTEMPTS):
+        assert run_task(plan, ids, pytest.fail) is signal.SIGUSR1
+    ended = []
+    assert run_task(plan, ids, ended.append) is None
+    assert [result.status for result in ended] == ["failed"]
+
+
+def test_a_cancelled_run_was_not_begun_in_vain(folder, monkeypatch):
+    plan = read_plan(folder)
+    run = plan.runs[0].run_id
+
+    def cancelled(plan, run, between_steps):
+        os.kill(os.getpid(), signal.SIGTERM)
+        between_steps()
+
+    monkeypatch.setattr("tumorabm.sweep.execute.execute", cancelled)
+    assert run_task(plan, [run], pytest.fail) is signal.SIGTERM
+    assert Attempts(plan.folder / "begun").of(run) == 0
 
 
 def test_a_task_leaves_failed_runs_unless_they_are_to_be_run_again(folder):
@@ -316,7 +363,7 @@ def script(scheduler, tmp_path, worker):
     environment = {
         "PATH": f"{requeue}:{os.environ['PATH']}",
         "TMPDIR": str(tmp_path / "node"),
-        "SLURM_JOB_ID": "8",
+        "SLURM_ARRAY_JOB_ID": "8",
         "PBS_JOBID": "9",
         variable: "2",
     }
@@ -338,7 +385,7 @@ raise SystemExit(3)
     assert list((tmp_path / "node").iterdir()) == []
 
 
-REQUEUED = {"slurm": (0, "scontrol requeue 8"), "pbs": (0, "qrerun 9"), "lsf": (75, ""), "sge": (99, "")}
+REQUEUED = {"slurm": (0, "scontrol requeue 8_2"), "pbs": (0, "qrerun 9"), "lsf": (75, ""), "sge": (99, "")}
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

@@ -127,8 +127,8 @@ def _write_timeseries(path: Path, contents: Contents) -> None:
 
 def _counts(contents: Contents, run_id: str, part: Path, number: int) -> bool:
     """Return whether this row, of those of a run, is the one that counts."""
-    chosen = contents.chosen[run_id]
-    return chosen["part"] == part and chosen["row"] == number
+    chosen = contents.chosen.get(run_id)  # none: the part has grown since
+    return chosen is not None and chosen["part"] == part and chosen["row"] == number
 
 
 def _flat(value: object) -> object:

@@ -6,6 +6,8 @@ A sweep folder holds ``plan.jsonl`` (a line a run), ``sweep.toml`` and ``scenari
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +24,7 @@ from tumorabm.sweep.identity import run_id
 from tumorabm.sweep.schema import Readout, Sweep, load_sweep
 
 PLAN, SWEEP, SCENARIO, PARTS = "plan.jsonl", "sweep.toml", "scenario.toml", "parts"
+SUMS = "plan.sha256"
 _MOST_PROBLEMS = 50
 
 
@@ -138,6 +141,7 @@ def _resolved(base: BaseScenario, points: Sequence[Point]) -> list[tuple[Scenari
     resolved, problems = [], {}
     for point in points:
         try:
+            _require_apart(point)
             if "seed" in point:
                 raise ScenarioError("parameter seed: expected no such parameter, because seeds gives the seeds")
             scenario, n_steps = base.resolve(point)
@@ -147,6 +151,13 @@ def _resolved(base: BaseScenario, points: Sequence[Point]) -> list[tuple[Scenari
             problems |= dict.fromkeys(str(error).splitlines())
     _refuse(problems)
     return resolved
+
+
+def _require_apart(point: Point) -> None:
+    """Refuse a parameter that lies within another one: only one of the two would count."""
+    for inner, outer in itertools.permutations(point, 2):
+        if inner.startswith(f"{outer}."):
+            raise ScenarioError(f"parameter {inner}: expected none of these, because {outer} gives all of it")
 
 
 def _refuse(problems: Iterable[str]) -> None:
@@ -235,11 +246,13 @@ def write_plan(path: Path, folder: Path) -> list[PlannedRun]:
     contents = {
         SWEEP: path.read_bytes(),
         SCENARIO: scenario.read_bytes(),
-        PLAN: ("\n".join(lines) + "\n").encode(),  # last: a folder without it holds no plan
+        PLAN: ("\n".join(lines) + "\n").encode(),
     }
+    contents[SUMS] = _sums(contents)  # last: a folder without it holds no plan
     try:
         changed = [name for name, content in contents.items() if _differs(folder / name, content)]
         if changed and any((folder / PARTS).glob("*")):
+            changed = [name for name in changed if name != SUMS]
             raise OutputError(
                 f"{folder}: has results of another plan ({', '.join(changed)} changed); expected a new --out DIR"
             )
@@ -249,6 +262,11 @@ def write_plan(path: Path, folder: Path) -> list[PlannedRun]:
     except OSError as error:
         raise OutputError(f"{folder}: the plan cannot be written: {reason(error)}") from error
     return runs
+
+
+def _sums(contents: Mapping[str, bytes]) -> bytes:
+    """Return the SHA-256 of files, in the form that ``sha256sum --check`` reads."""
+    return "".join(f"{hashlib.sha256(of).hexdigest()}  {name}\n" for name, of in contents.items()).encode()
 
 
 def _differs(path: Path, content: bytes) -> bool:
@@ -267,7 +285,8 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        contents = {name: (folder / name).read_bytes() for name in (SWEEP, SCENARIO, PLAN, SUMS)}
+        lines = contents[PLAN].decode().splitlines()
     except OSError as error:
         why = "holds no plan" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason(error)}"
         raise OutputError(f"{folder}: {why}; expected a folder made by: tumorabm sweep plan SWEEP --out DIR") from error
@@ -276,6 +295,8 @@ def read_plan(folder: Path) -> Plan:
     if not lines:
         raise OutputError(f"{path}: is empty, expected a line for each run")
     runs = tuple(_planned(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1))
+    if contents.pop(SUMS) != _sums(contents):
+        raise OutputError(f"{folder}: {PLAN}, {SCENARIO} or {SWEEP} was changed since the plan was made")
     sweep = load_sweep(folder / SWEEP)
     return Plan(folder, sweep, BaseScenario(folder / SCENARIO, sweep), runs)
 

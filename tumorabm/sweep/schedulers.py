@@ -110,11 +110,17 @@ def submit(scheduler: str, array: str, collect: str) -> str:
     Raises
     ------
     SchedulerError
-        The scheduler is not there, or refuses.
+        The scheduler is not there, or refuses; the message tells whether the array was submitted.
     """
     of_array, of_collect, from_input = submit_commands(scheduler, array, collect)
     job = _job_id(scheduler, _call(of_array, array if from_input else None))
-    _call([word.format(job=job) for word in of_collect], collect if from_input else None)
+    try:
+        _call([word.format(job=job) for word in of_collect], collect if from_input else None)
+    except SchedulerError as error:
+        raise SchedulerError(
+            f"{error}; the array {job} was submitted, without a job that collects: "
+            "run tumorabm sweep collect when it has ended"
+        ) from error
     return job
 
 
@@ -138,7 +144,10 @@ def array_limit(scheduler: str) -> int:
     if scheduler != "slurm":
         return ARRAY_LIMIT
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", _call(["scontrol", "show", "config"]), re.MULTILINE)
-    return int(found[1]) - 1 if found else ARRAY_LIMIT  # it is above the greatest index
+    most = int(found[1]) - 1 if found else ARRAY_LIMIT  # it is above the greatest index
+    if most < 1:
+        raise SchedulerError(f"MaxArraySize = {found[1]}: Slurm takes no job arrays here, expected 2 or more")
+    return most
 
 
 # -- scripts --------------------------------------------------------------------------------------------------------
@@ -177,7 +186,8 @@ def _array_directives(scheduler: str, job: Job) -> tuple[str, ...]:
 
 _STOPPED = {
     # what follows when a task gave up its run: back into the queue, where the scheduler does not do so by itself
-    "slurm": 'exec scontrol requeue "$SLURM_JOB_ID"',
+    # one task: in the last of an array SLURM_JOB_ID is that of the whole array
+    "slurm": 'exec scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"',
     "pbs": 'exec qrerun "$PBS_JOBID"',
     "lsf": f"exit {STOPPED_EARLY} # -Q above requeues it",
     "sge": "exit 99 # requeues it",

@@ -25,6 +25,8 @@ from tumorabm.sweep.result import DONE, Result
 RUNS_PER_PART = 50
 FLUSH_S = 30.0
 """A result waits at most about this long, s, to be written."""
+FORMAT = "1"
+"""Of parts; those of another one are refused, and not taken for damaged."""
 _SUFFIX, _ASIDE = ".parquet", ".unreadable"
 
 SCHEMA = pa.schema(
@@ -66,7 +68,8 @@ class PartWriter:
         self._written_at_s = clock()
         self._number = 0
         self._stem = f"part-{socket.gethostname()}-{os.getpid()}-{time.time_ns():x}"
-        self._metadata = {"tumorabm": json.dumps({**provenance.versions(), "host": provenance.host()})}
+        made_by = json.dumps({**provenance.versions(), "host": provenance.host()})
+        self._metadata = {"tumorabm_format": FORMAT, "tumorabm": made_by}
         self._try(lambda: folder.mkdir(parents=True, exist_ok=True))
         self._try(self._probe)
 
@@ -212,12 +215,15 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         with path.open("rb") as file:
             part = pq.ParquetFile(file, page_checksum_verification=True)
+            format_ = (part.metadata.metadata or {}).get(b"tumorabm_format", FORMAT.encode()).decode(errors="replace")
+            if format_ != FORMAT:
+                raise OutputError(f"{path}: a part of format {format_}, expected format {FORMAT}")
             if not part.schema_arrow.equals(SCHEMA):
                 raise DamagedError("its columns are others")
             table = part.read(columns, use_threads=False)
             table.validate(full=True)
             return table
-    except DamagedError:
+    except (DamagedError, OutputError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno:

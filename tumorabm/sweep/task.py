@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tumorabm.output.run_folder import OutputError, reason
+from tumorabm.sweep.attempts import MOST_ATTEMPTS, Attempts
 from tumorabm.sweep.plan import Plan
-from tumorabm.sweep.result import DONE, FAILED, Result
+from tumorabm.sweep.result import DONE, FAILED, Result, failed
 from tumorabm.sweep.store import PartWriter, read_store
 
 INDEX_VARIABLES = ("SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX", "SGE_TASK_ID")
@@ -19,6 +20,9 @@ INDEX_VARIABLES = ("SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB
 _NO_INDEX = ("", "0", "undefined")  # what LSF and SGE set in jobs that are no arrays
 
 _WARNINGS = ("SIGUSR1", "SIGUSR2")  # that the time is nearly up; the others are cancellations
+_NEVER_ENDS = (
+    f"was begun {MOST_ATTEMPTS} times and never came to its end: it takes its process down, or is longer than a task"
+)
 _SIGNALS = (*_WARNINGS, "SIGTERM", "SIGINT")
 
 
@@ -62,7 +66,8 @@ def run_task(
 ) -> signal.Signals | None:
     """Run those of these runs that have no result yet; return the signal that stopped it early, or None.
 
-    A signal gives up the present run between two steps. What ended before is written in any case.
+    A signal gives up the present run between two steps. What ended before is written in any case. Runs that were begun
+    earlier without an end come last, and one that was begun `MOST_ATTEMPTS` times is recorded as failed.
 
     Parameters
     ----------
@@ -88,6 +93,8 @@ def run_task(
         raise OutputError(f"{plan.folder}: run {unknown[0]} of the task is not in the plan; submit again")
     present = read_store(plan.parts, verify=False)
     settled = (DONE,) if retry_failed else (DONE, FAILED)
+    to_run = [run_id for run_id in ids if present.status(run_id) not in settled]
+    attempts = Attempts(plan.folder / "begun")
     writer = PartWriter(plan.parts)
     give_back_large_arrays()
     with _noted_signals() as warned:
@@ -98,13 +105,20 @@ def run_task(
                 raise AbandonedError
 
         try:
-            for run_id in ids:
-                if present.status(run_id) not in settled:
+            for run_id in sorted(to_run, key=attempts.of):
+                if attempts.of(run_id) >= MOST_ATTEMPTS:
+                    result = failed(run_id, _NEVER_ENDS)
+                else:
+                    attempts.begin(run_id)
                     result = execute(plan, planned[run_id], between_steps)
-                    writer.add(result)
-                    ended(result)
+                writer.add(result)
+                attempts.end(run_id)
+                ended(result)
         except AbandonedError:
-            return signal.Signals(warned[0])
+            stopped_by = signal.Signals(warned[0])
+            if not is_warning(stopped_by):
+                attempts.end(run_id)
+            return stopped_by
         finally:
             writer.flush()
     return None
