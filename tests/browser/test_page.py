@@ -258,3 +258,24 @@ def test_a_wrong_value_gives_the_message_of_the_command_line_and_can_be_mended(t
 def test_another_scenario_of_the_folder_can_be_chosen(tab):
     tab.choose("scenario", "other")
     wait_until(lambda: "blast (77)" in tab.body())
+    tab.step(1)
+    tab.press("Reset")
+    wait_until(lambda: tab.time_h == 0.0)
+    assert "blast (77)" in tab.body()
+    tab.press("▶")
+    wait_until(lambda: tab.time_h > 0.5)
+    tab.choose("scenario", "small")  # while it plays
+    wait_until(lambda: "blast (150)" in tab.body() and tab.time_h == 0.0)
+    tab.step(1)
+    tab.press("Reset")
+    wait_until(lambda: tab.time_h == 0.0)
+
+
+def test_moved_controls_count_from_the_reset_on_and_say_so(tab):
+    tab.page.get_by_label("seed").fill("9")
+    tab.page.get_by_label("seed").press("Tab")
+    tab.choose("perturbation", "asns")
+    wait_until(lambda: tab.body().count("press Reset") == 2)
+    tab.press("Reset")
+    wait_until(lambda: "press Reset" not in tab.body())
+    tab.step(1)

@@ -140,7 +140,7 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
         ax.set_ylim(bottom=0.0)
     for ax in axes:
         ax.set_visible(bool(ax.lines))
-        ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1e-3)))
+        ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1.0)))
     style.mark_doses(axes, doses, activity)
 
 

@@ -34,12 +34,25 @@ _drawing = threading.Lock()  # matplotlib's settings are those of the process, a
 @solara.component
 def Page() -> None:
     """Show one browser tab, which has a model of its own."""
+    if SCENARIO_VARIABLE not in os.environ:
+        solara.Error(f"There is no scenario; expected its path in the environment variable {SCENARIO_VARIABLE}")
+        return
+    ChosenScenario()
+
+
+@solara.component
+def ChosenScenario() -> None:
+    """Show one of the scenarios of the folder."""
     scenarios = solara.use_memo(lambda: scenarios_beside(Path(os.environ[SCENARIO_VARIABLE])), [])
     chosen, choose = solara.use_state(next(iter(scenarios)))
     solara.Title(f"tumorabm: {chosen}")
     with solara.Sidebar():
         solara.Select("scenario", list(scenarios), chosen, on_value=choose)
-    Tissue(str(scenarios[chosen])).key(chosen)
+    # A pass without a tissue takes Mesa's controls away; they would go on with what was set for the scenario before.
+    shown, show = solara.use_state(chosen)
+    solara.use_effect(lambda: show(chosen), [chosen])
+    if shown == chosen:
+        Tissue(str(scenarios[chosen])).key(chosen)
 
 
 @solara.component
@@ -149,7 +162,7 @@ def Curves(simulation: Simulation, site: str) -> None:
             return draw_site_curves(tissue, simulation.doses_h)
 
     png = solara.use_memo(draw, [id(tissue), len(tissue.datacollector.ticks), len(simulation.doses_h)])
-    picture = {"src": _data_url(png), "alt": "curves", "style": "width: 100%"}
+    picture = {"src": _data_url(png), "alt": "curves", "style": "width: 100%; margin-bottom: 3em"}
     solara.HTML("img", attributes=picture, classes=["tissue-curves"])
 
 
