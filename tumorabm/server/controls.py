@@ -42,10 +42,10 @@ def controls_of(scenario: Scenario) -> dict[str, dict[str, object]]:
         controls["formulation"] = _choice("formulation", formulation, FORMULATIONS)
         controls["dose_day"] = _slider("given on day", day, 0.0, scenario.hours / 24.0, 0.25)
     for name, asns in _asns_by_group(scenario).items():
-        controls[_ASNS + name] = _slider(f"ASNS of {name}", asns, 0.01, max(3.0, 2.0 * asns), 0.01)
+        controls[_ASNS + name] = _slider(f"ASNS of {name}, relative", asns, 0.01, max(3.0, 2.0 * asns), 0.01)
     if scenario.metabolic:
         controls["perturbation"] = _choice("perturbation", NO_PERTURBATION, (NO_PERTURBATION, *PERTURBATIONS))
-        controls["perturbation_value"] = _slider("at", 0.0, 0.0, 3.0, 0.05)
+        controls["perturbation_value"] = _slider("its value", 0.0, 0.0, 3.0, 0.05)
     if (key := _density_key(scenario)) is not None:
         density = getattr(scenario.vessels, key)
         unit = key.removeprefix("density_per_").replace("mm2", "mm²").replace("mm3", "mm³")

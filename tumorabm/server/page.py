@@ -26,6 +26,8 @@ from tumorabm.server.curves import draw_site_curves
 from tumorabm.server.map_picture import COLOUR_BY, NO_CELLS, Look, draw_map, place_on_map, snapshot
 from tumorabm.server.simulation import Simulation
 
+_SOLARAS_LINE = 'div:has(> b > a[href="https://solara.dev"]) { position: static !important; text-align: right; }'
+"""Below the page, not over it."""
 RESET = " — press Reset"
 
 _drawing = threading.Lock()  # matplotlib's settings are those of the process, and each tab draws in its own thread
@@ -46,6 +48,7 @@ def ChosenScenario() -> None:
     scenarios = solara.use_memo(lambda: scenarios_beside(Path(os.environ[SCENARIO_VARIABLE])), [])
     chosen, choose = solara.use_state(next(iter(scenarios)))
     solara.Title(f"tumorabm: {chosen}")
+    solara.Style(_SOLARAS_LINE)
     with solara.Sidebar():
         solara.Select("scenario", list(scenarios), chosen, on_value=choose)
     # A pass without a tissue takes Mesa's controls away; they would go on with what was set for the scenario before.
