@@ -20,6 +20,7 @@ from tumorabm.scenario import load_scenario
 from tumorabm.sweep import pool
 from tumorabm.sweep.execute import execute, read_off
 from tumorabm.sweep.plan import read_plan
+from tumorabm.sweep.result import failed
 from tumorabm.sweep.schema import Readout, load_sweep
 from tumorabm.sweep.store import PartWriter, read_store
 
@@ -219,6 +220,21 @@ def test_a_worker_that_dies_takes_only_its_run_with_it(tmp_path):
     assert [result.run_id for result in results] == [run.run_id for run in runs]
     assert [result.status for result in results] == ["done", "failed"] + ["done"] * 6
     assert results[1].error == "its process ended with exit code -9"
+
+
+def test_results_of_other_libraries_are_told(tmp_path, monkeypatch):
+    folder = planned(tmp_path)
+    plan = read_plan(folder)
+    for numpy in ("1.26.0", "2.0.0"):
+        monkeypatch.setattr("tumorabm.sweep.store.provenance.versions", lambda numpy=numpy: {"numpy": numpy})
+        writer = PartWriter(plan.parts)
+        writer.add(failed(plan.runs[0].run_id, "too stiff"))
+        writer.flush()
+    result = sweep("status", folder)
+    assert result.exit_code == 0, result.output
+    assert "different versions" in result.stderr
+    assert "numpy 1.26.0" in result.stderr
+    assert "numpy 2.0.0" in result.stderr
 
 
 def test_workers_that_cannot_begin_are_no_failed_runs(tmp_path):

@@ -204,6 +204,10 @@ def _open(folder: str, *, set_aside: bool) -> tuple[Plan, Contents]:
     contents = read_store(planned.parts, set_aside=set_aside)
     for path, why in contents.unreadable.items():
         say(f"{shown(path)}: damaged ({why}); its runs count as missing")
+    if len(contents.made_by) > 1:
+        say(
+            f"results were made by different versions, which may give other bits: {'; '.join(sorted(contents.made_by))}"
+        )
     return planned, contents
 
 

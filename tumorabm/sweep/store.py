@@ -27,6 +27,7 @@ FLUSH_S = 30.0
 """A result waits at most about this long, s, to be written."""
 FORMAT = "1"
 """Of parts; those of another one are refused, and not taken for damaged."""
+_LEAST_SPACE_BYTES = 1 << 20
 _SUFFIX, _ASIDE = ".parquet", ".unreadable"
 
 SCHEMA = pa.schema(
@@ -101,6 +102,7 @@ class PartWriter:
 
     def _probe(self) -> None:
         """Find out before time is spent whether parts can be written."""
+        require_space(self._folder, _LEAST_SPACE_BYTES)
         probe = self._folder / f".{self._stem}"
         write_whole(probe, b"")
         probe.unlink()
@@ -142,6 +144,8 @@ class Contents:
         Number of runs that were done more than once, with the same bits.
     differing
         Runs that were done more than once with other bits.
+    made_by
+        Versions of Python and of the libraries that may change bits, as text, of all parts.
     """
 
     chosen: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -150,6 +154,7 @@ class Contents:
     set_aside: list[Path] = field(default_factory=list)
     repeated: int = 0
     differing: list[str] = field(default_factory=list)
+    made_by: set[str] = field(default_factory=set)
 
     def status(self, run_id: str) -> str | None:
         """Return whether a run is done or failed; None where there is no result."""
@@ -193,6 +198,7 @@ def read_store(folder: Path, *, verify: bool = True, set_aside: bool = False) ->
             contents.unreadable[_aside(path) if set_aside else path] = str(error)
             continue
         contents.parts.append(path)
+        contents.made_by.add(_libraries_of(table))
         for number, row in enumerate(table.to_pylist()):
             contents._add({**row, "part": path, "row": number})
     return contents
@@ -229,6 +235,15 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         if isinstance(error, OSError) and error.errno:
             raise OutputError(f"{path}: cannot be read: {reason(error)}") from error
         raise DamagedError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def _libraries_of(part: pa.Table) -> str:
+    """Return the versions that a part was made by and that its runs' ids do not hold."""
+    try:
+        made_by = json.loads((part.schema.metadata or {}).get(b"tumorabm", b"{}"))
+    except ValueError:  # no checksum covers it
+        made_by = {}
+    return ", ".join(f"{name} {made_by.get(name, 'unknown')}" for name in ("python", "numpy", "numba", "mesa"))
 
 
 def _aside(path: Path) -> Path:
