@@ -53,7 +53,9 @@ def run_folder_page() -> str:
     """Return the README's section on the run folder as a page."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.split("\n## The run folder\n")[1].split("\n## ")[0]
-    return "# The run folder\n" + section.replace("`docs/model.md`", "[the model](../model.md)")
+    return "# The run folder\n" + section.replace("`docs/model.md`", "[the model](../model.md)").replace(
+        "](docs/", "](../"
+    )
 
 
 def contributing_page() -> str:
