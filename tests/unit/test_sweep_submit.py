@@ -229,6 +229,20 @@ esac
 """
 
 
+def test_an_array_whose_collecting_job_is_refused_is_told(folder, tmp_path, calls):
+    refusing = STAND_IN.replace(
+        "*) echo 77 ;;", '*) case "$*" in *--dependency*) echo full >&2; exit 1 ;; esac; echo 77 ;;'
+    )
+    (tmp_path / "bin" / "sbatch").write_text(refusing)
+    result = sweep("submit", folder, "--scheduler", "slurm")
+    assert_refused(result, "sbatch: full", "the array 77 was submitted, without a job that collects")
+
+
+def test_a_slurm_that_takes_no_arrays_is_refused(folder, tmp_path, calls):
+    (tmp_path / "bin" / "scontrol").write_text(STAND_IN.replace("= 4", "= 1"))
+    assert_refused(sweep("submit", folder, "--scheduler", "slurm"), "MaxArraySize = 1", "expected 2 or more")
+
+
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_a_path_with_spaces_is_one_word_to_scheduler_and_shell(folder, tmp_path, scheduler, calls):
     spaced = folder.rename(folder.with_name("my first sweep"))
