@@ -179,7 +179,9 @@ def test_runs_killed_at_random_instants_and_resumed_are_those_that_were_not(tmp_
     assert report["resumed"] >= KILLS // 4, report
     uninterrupted = contents("whole")
     for name in report["names"]:
-        assert contents(name) == uninterrupted, f"seed {seed}, run {name}"
+        # a kill after the run folder got its name may leave checkpoints in it that are of no more use
+        found = {path: content for path, content in contents(name).items() if not path.startswith("checkpoints/")}
+        assert found == uninterrupted, f"seed {seed}, run {name}"
     events = pq.read_table("whole/events.parquet")["event"].to_pylist()
     assert {"dose", "intravasation"} <= set(events), "too little happened for the comparison to be worth anything"
 
