@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tumorabm.output.run_folder import OutputError, reason, write_whole
+from tumorabm.output.run_folder import OutputError, reason
 
 MOST_ATTEMPTS = 3
 """A run that was begun this often is not begun again."""
@@ -28,7 +28,11 @@ class Attempts:
         self._folder = folder
 
     def of(self, run_id: str) -> int:
-        """Return how often a run was begun without an end; a file that was cut off counts as once."""
+        """Return how often a run was begun without an end.
+
+        A file that was cut off counts as once. One that a crash of the machine took with it costs no more than one try
+        more, so files are not synced, which would take longer than all else around a short run.
+        """
         try:
             text = (self._folder / run_id).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -41,7 +45,7 @@ class Attempts:
         """Count a run as begun."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self._folder / run_id, str(self.of(run_id) + 1).encode())
+            (self._folder / run_id).write_text(str(self.of(run_id) + 1), encoding="utf-8")  # unsynced: see `of`
         except OSError as error:
             raise self._fault(error) from error
 
