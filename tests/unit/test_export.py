@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -382,8 +384,11 @@ def emptied(runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder in which all cells are gone at the end, and none was in the lung at any time."""
     folder = tmp_path_factory.mktemp("emptied") / "sites"
     shutil.copytree(runs["sites"], folder)
-    cells = pd.read_parquet(folder / "cells.parquet")
-    cells[(cells["site"] == "primary") & (cells["time_h"] < 2.0)].to_parquet(folder / "cells.parquet", row_group_size=1)
+    cells = pq.read_table(folder / "cells.parquet")
+    kept = cells.filter((pc.field("site") == "primary") & (pc.field("time_h") < 2.0))
+    with pq.ParquetWriter(folder / "cells.parquet", kept.schema) as writer:
+        writer.write_table(kept, row_group_size=1)
+        writer.write_table(kept.slice(0, 0))  # as the recorder does where nobody is left
     series = pd.read_parquet(folder / "timeseries.parquet")
     counts = [name for name in series if name.startswith(("live_", "dead_"))]
     series.loc[series["time_h"] == 2.0, counts] = 0

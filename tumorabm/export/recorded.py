@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
+from tumorabm.output.opened_run import open_run
 from tumorabm.output.provenance import package_version
 from tumorabm.output.run_folder import fields_name, require_columns, require_run
+from tumorabm.output.snapshots import CellSnapshots
 from tumorabm.output.zarr_store import StoredFields
-from tumorabm.scenario import Scenario, load_scenario
+from tumorabm.scenario import Scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 NOTE = "export.json"
@@ -54,9 +55,10 @@ class RecordedRun:
         require_run(folder, "run.json", "scenario.toml", "timeseries.parquet", "cells.parquet", "events.parquet")
         require_columns(folder / "cells.parquet", *IDENTITY_COLUMNS, *PLACE_COLUMNS)
         self.folder = folder
-        self.scenario: Scenario = load_scenario(folder / "scenario.toml")
+        self._run = open_run(folder)
+        self.scenario: Scenario = self._run.scenario
         self.sites = [PRIMARY, *self.scenario.sites]
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        record = self._run.provenance
         self.provenance = {name: record[name] for name in _PROVENANCE if record.get(name) is not None}
         self.provenance |= {"finished": str(record.get("finished")), "exported_by": f"tumorabm {package_version()}"}
 
@@ -66,14 +68,14 @@ class RecordedRun:
         return self.scenario.domain.mode == "well_mixed"
 
     @cached_property
-    def cells(self) -> RecordedCells:
-        """Its table of cells."""
-        return RecordedCells(self.folder / "cells.parquet", self.timeseries)
+    def cells(self) -> CellSnapshots:
+        """Its cells at each time."""
+        return CellSnapshots(self.folder)
 
-    @cached_property
+    @property
     def timeseries(self) -> pd.DataFrame:
         """Its time series."""
-        return pd.read_parquet(self.folder / "timeseries.parquet")
+        return self._run.timeseries
 
     def fields(self, site: str) -> StoredFields:
         """Return the fields of a site."""
@@ -99,43 +101,3 @@ class RecordedRun:
         """Write into a folder of an export what it is."""
         note = {"format": export_format, **self.provenance, **more}
         (folder / NOTE).write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-class RecordedCells:
-    """The cells of a run, read one time and site at a time: all at once may be more than the memory holds.
-
-    Parameters
-    ----------
-    path
-        cells.parquet.
-    timeseries
-        The run's time series.
-
-    Attributes
-    ----------
-    times_h
-        Times of the tables. Where nobody is left the table has no time; the end of the run then stands for it.
-    """
-
-    def __init__(self, path: Path, timeseries: pd.DataFrame) -> None:
-        self._file = pq.ParquetFile(path, pre_buffer=False)
-        self._groups: dict[tuple[float, str], list[int]] = {}
-        for group in range(self._file.num_row_groups):
-            part = self._file.read_row_group(group, columns=["time_h", "site"])
-            if len(part):
-                key = (part["time_h"][0].as_py(), part["site"][0].as_py())
-                self._groups.setdefault(key, []).append(group)
-        self.times_h = sorted({time_h for time_h, _ in self._groups})
-        last = timeseries[timeseries["time_h"] == timeseries["time_h"].max()]
-        bodies = last.filter(regex="^(live|dead)_").to_numpy().sum()
-        if bodies == 0 and last["time_h"].iloc[0] not in self.times_h:
-            self.times_h.append(float(last["time_h"].iloc[0]))
-
-    def count(self, time_h: float, site: str) -> int:
-        """Return the number of cells and bodies at a time."""
-        return sum(self._file.metadata.row_group(group).num_rows for group in self._groups.get((time_h, site), []))
-
-    def at(self, time_h: float, site: str, columns: list[str] | None = None) -> pd.DataFrame:
-        """Return the cells and bodies of a site at a time, these columns or all."""
-        groups = self._groups.get((time_h, site), [])
-        return self._file.read_row_groups(groups, columns=columns).to_pandas()

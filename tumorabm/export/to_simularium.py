@@ -60,7 +60,7 @@ def _write_site(run: RecordedRun, site: str, target: Path) -> None:
 
 def _require_fitting(run: RecordedRun, site: str) -> None:
     """Refuse a run that the format cannot hold."""
-    n_bytes = _BYTES_A_CELL * sum(run.cells.count(time_h, site) for time_h in run.cells.times_h)
+    n_bytes = _BYTES_A_CELL * sum(run.cells.at(time_h, site).count for time_h in run.cells.times_h)
     if n_bytes > _MOST_BYTES:
         raise OutputError(f"{run.folder}: the cells of {site} take {n_bytes / 1e9:.1f} GB, expected at most 4 GB")
 
@@ -69,7 +69,7 @@ def _agents(run: RecordedRun, site: str, size_um: np.ndarray, unit_um: float):
     """Return the cells as the library's table: padded arrays (time, cell), the box's middle at the origin."""
     from simulariumio import DISPLAY_TYPE, AgentData, DisplayData
 
-    frames = [run.cells.at(time_h, site, _READ) for time_h in run.cells.times_h]
+    frames = [run.cells.at(time_h, site).table(_READ) for time_h in run.cells.times_h]
     counts = [len(frame) for frame in frames]
     shape = (len(frames), max(1, *counts))
     uids, radii, places = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros((*shape, 3))

@@ -50,7 +50,7 @@ def _write_cells(run: RecordedRun, site: str, folder: Path, codes: dict[str, lis
 
     collection = VtkGroup(str(folder / f"cells_{site}"))
     for index, time_h in enumerate(run.cells.times_h):
-        cells = run.cells.at(time_h, site)
+        cells = run.cells.at(time_h, site).table()
         coded = {
             "type_code": pd.Categorical(cells["type"], categories=codes["type_code"]).codes.astype(np.int32),
             "phase_code": pd.Categorical(cells["phase"], categories=codes["phase_code"]).codes.astype(np.int32),

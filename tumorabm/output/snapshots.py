@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tumorabm.biology.states import APOPTOTIC, PHASES
 from tumorabm.output.run_folder import fields_name
-from tumorabm.output.zarr_store import read_chunk
+from tumorabm.output.zarr_store import StoredFields
 from tumorabm.scenario.site_schema import PRIMARY
 from tumorabm.scenario.units import oxygen_mM_to_mmHg
 
@@ -92,6 +91,11 @@ class CellSnapshot:
         pa.default_memory_pool().release_unused()
         return pd.concat(drawn, ignore_index=True), counts
 
+    def table(self, names: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return some columns of all cells and bodies, or all columns, at once."""
+        with pq.ParquetFile(self._path, pre_buffer=False) as file:
+            return file.read_row_groups(list(self._groups), columns=names and list(names)).to_pandas()
+
     def live(self, names: Sequence[str]) -> pd.DataFrame:
         """Return some columns of the live cells."""
         parts = [part[~part["phase"].isin(_DEAD_PHASES)] for part in self.parts(dict.fromkeys(["phase", *names]))]
@@ -161,12 +165,11 @@ class FieldSnapshots:
     """
 
     def __init__(self, folder: Path, site: str = PRIMARY) -> None:
-        self._store = folder / fields_name(site)
-        self.times_h = read_chunk(self._store, "time_h").tolist()
-        self.names = sorted(path.parent.name for path in self._store.glob("*/.zarray") if _is_field(path))
-        x_um = read_chunk(self._store, "x_um")
-        self.voxel_um = 2.0 * float(x_um[0])
-        self.shape = read_chunk(self._store, self.names[0]).shape[1:]
+        self._stored = StoredFields(folder / fields_name(site))
+        self.times_h = self._stored.times_h.tolist()
+        self.names = sorted(self._stored.units)
+        self.voxel_um = self._stored.voxel_um
+        self.shape = self._stored.shape[0 if self._stored.shape[0] > 1 else 1 :]
 
     @property
     def well_mixed(self) -> bool:
@@ -185,10 +188,7 @@ class FieldSnapshots:
 
     def read(self, name: str, number: int) -> np.ndarray:
         """Return a field at the time of this number, in `unit_of` it: of shape ([nz,] ny, nx)."""
-        values = read_chunk(self._store, name, number)[0]
-        if name == "asparaginase":
-            return values
-        return oxygen_mM_to_mmHg(values) if name == "oxygen" else values * 1e3
+        return as_shown(name, self._stored.at(name, number)).reshape(self.shape)
 
 
 def unit_of(field: str) -> str:
@@ -196,10 +196,13 @@ def unit_of(field: str) -> str:
     return {"asparaginase": "IU/mL", "oxygen": "mmHg"}.get(field, "µM")
 
 
+def as_shown(field: str, values: np.ndarray) -> np.ndarray:
+    """Return what the engine holds of a field, mM or IU/mL, in `unit_of` it."""
+    if field == "asparaginase":
+        return values
+    return oxygen_mM_to_mmHg(values) if field == "oxygen" else values * 1e3
+
+
 def nearest(times_h: Sequence[float], time_h: float) -> int:
     """Return the number of the recorded time that is nearest."""
     return int(np.argmin(np.abs(np.asarray(times_h) - time_h)))
-
-
-def _is_field(description: Path) -> bool:
-    return len(json.loads(description.read_text(encoding="utf-8"))["shape"]) > 2
