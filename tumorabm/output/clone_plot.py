@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,8 @@ from matplotlib.figure import Figure
 from tumorabm.biology.states import APOPTOTIC, PHASES
 from tumorabm.output import style
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
+from tumorabm.output.written import dose_days, title_of, written_scenario
 from tumorabm.scenario.messages import unknown_name
-from tumorabm.scenario.pharmacology_schema import Pharmacology
 from tumorabm.scenario.site_schema import PRIMARY
 
 MOST_CLONES = 12
@@ -90,21 +89,20 @@ def clones_figure(folder: Path, cell_type: str | None = None) -> Figure:
         The folder is no run folder, or has no such cells, or no ASNS was recorded of them.
     """
     require_run(folder, "scenario.toml", "cells.parquet")
-    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    scenario = written_scenario(folder)
     cell_type = _type_to_draw(folder, list(scenario.get("cells", {})), cell_type)
     require_columns(folder / "cells.parquet", *_SELECTED_BY, *_COLUMNS)
     clones = _read_clones(folder / "cells.parquet", cell_type)
-    calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
     with style.new_figure(_SIZE_INCHES) as figure:
         axes = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": _HEIGHTS})
         colours = _colours(clones, axes[0])
         _draw_shares(axes[0], clones, colours)
         _draw_counts(axes[1], clones, colours)
         _draw_basal(axes[2], clones)
-        doses_d = [given.day for given in calendar if given.day <= clones.days[-1]]
+        doses_d = [day for day in dose_days(scenario) if day <= clones.days[-1]]
         style.mark_doses(axes, doses_d, axes[1])
         axes[2].set(xlabel="time, days", xlim=(0.0, max(clones.days[-1], 1e-3)))
-        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}: clones of {cell_type}")
+        figure.suptitle(f"{title_of(scenario)}: clones of {cell_type}")
     return figure
 
 

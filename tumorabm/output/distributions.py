@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from tumorabm.output import style
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
 from tumorabm.output.snapshots import CellSnapshots
-from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.output.written import dose_days, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 QUANTITIES = {"asns_relative": ("ASNS", "relative to a solid tumour"), "atf4": ("ATF4", "relative level")}
@@ -21,8 +20,6 @@ QUANTITIES = {"asns_relative": ("ASNS", "relative to a solid tumour"), "atf4": (
 
 PERCENTS = (10, 25, 50, 75, 90)
 _PANEL_INCHES = (3.6, 3.2)
-_WIDE = 30.0
-"""Greatest over least value above which a scale is logarithmic."""
 
 
 def distributions(folder: Path, site: str = PRIMARY) -> pd.DataFrame:
@@ -72,7 +69,7 @@ def distributions_figure(folder: Path, site: str = PRIMARY) -> Figure:
     folder = Path(folder)
     require_run(folder, "scenario.toml", "cells.parquet")
     require_columns(folder / "cells.parquet", "time_h", "site", "type", "phase", *QUANTITIES)
-    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    scenario = written_scenario(folder)
     table = distributions(folder, site)
     # clock cells have no metabolism, and a column of zeros stands for it
     table = table[table.groupby(["type"])["p90"].transform("max") > 0.0]
@@ -80,8 +77,7 @@ def distributions_figure(folder: Path, site: str = PRIMARY) -> Figure:
         raise OutputError(f"{folder}: no live cells with a metabolism were recorded at {site}")
     types = [name for name in scenario["cells"] if name in set(table["type"])]
     unit, length_h = style.time_unit(table["time_h"].max())
-    calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
-    doses = [24.0 * given.day / length_h for given in calendar if 24.0 * given.day <= table["time_h"].max()]
+    doses = [24.0 * day / length_h for day in dose_days(scenario) if 24.0 * day <= table["time_h"].max()]
     size = (max(_PANEL_INCHES[0] * len(types), 2 * _PANEL_INCHES[0]), _PANEL_INCHES[1] * len(QUANTITIES))
     with style.new_figure(size) as figure:
         figure.get_layout_engine().set(**style.SPACING)
@@ -99,7 +95,7 @@ def distributions_figure(folder: Path, site: str = PRIMARY) -> Figure:
         axes[0, 0].legend(loc="best")
         style.mark_doses(axes.flat, doses, axes[0, -1])
         where = "" if site == PRIMARY else f", {site}"
-        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}{where}: live cells")
+        figure.suptitle(f"{title_of(scenario)}{where}: live cells")
     return figure
 
 
@@ -116,7 +112,7 @@ def _draw(ax: Axes, table: pd.DataFrame, length_h: float, colour: str) -> None:
 def _scale(ax: Axes, table: pd.DataFrame) -> None:
     values = table[[f"p{percent}" for percent in PERCENTS]].to_numpy()
     positive = values[values > 0.0]
-    if positive.size and positive.max() > _WIDE * positive.min():
+    if style.is_wide(positive):
         ax.set_yscale("log")
     else:
         ax.set_ylim(bottom=0.0)

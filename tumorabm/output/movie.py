@@ -5,7 +5,6 @@ Frames are drawn and written one after the other, so that memory does not grow w
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +35,7 @@ from tumorabm.output.map_plot import (
 )
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
 from tumorabm.output.snapshots import CellSnapshots, FieldSnapshots, cell_types, nearest, unit_of
-from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.output.written import dose_days, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 SUFFIXES = (".gif", ".mp4")
@@ -126,7 +125,7 @@ def _common_times(folder: Path, cells: CellSnapshots, fields: FieldSnapshots) ->
     ]
     if len(times_h) > 1:
         return times_h
-    output = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8")).get("output", {})
+    output = written_scenario(folder).get("output", {})
     intervals = ", ".join(f"output.{key} = {output[key]:g}" for key in ("cells_every_h", "fields_every_h"))
     found = f"only at {times_h[0]:g} h" if times_h else "at no time"
     raise OutputError(
@@ -153,10 +152,9 @@ class _Scene:
         field: str,
         times_h: list[float],
     ) -> None:
-        scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
-        calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
-        self._doses_h = [24.0 * given.day for given in calendar]
-        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
+        scenario = written_scenario(folder)
+        self._doses_h = [24.0 * day for day in dose_days(scenario)]
+        figure.suptitle(title_of(scenario))
         figure.get_layout_engine().set(**style.SPACING)
         self._cells, self._fields, self._field, self._last_h = cells, fields, field, times_h[-1]
         self._types = cell_types(folder)

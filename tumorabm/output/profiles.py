@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from tumorabm.biology.states import APOPTOTIC, NECROTIC, PHASES
 from tumorabm.observables import HYPOXIC_MMHG
 from tumorabm.output import style
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
+from tumorabm.output.written import title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 BIN_UM = 20.0
@@ -82,7 +82,7 @@ def profiles_figure(folder: Path) -> Figure:
     """
     require_run(folder, "scenario.toml", "cells.parquet")
     require_columns(folder / "cells.parquet", "site", *_READ)
-    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    scenario = written_scenario(folder)
     profiles = vessel_profiles(folder)
     if profiles.empty:
         raise OutputError(f"{folder}: expected a run with cells and vessels")
@@ -94,7 +94,7 @@ def profiles_figure(folder: Path) -> Figure:
         _draw_profiles(*axes.flat, last)
         for ax in axes[1]:
             ax.set(xlabel="distance to the nearest vessel, µm", xlim=(0.0, last.index.max() + 0.5 * BIN_UM))
-        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}, day {time_h / 24.0:.1f}")
+        figure.suptitle(f"{title_of(scenario)}, day {time_h / 24.0:.1f}")
     return figure
 
 

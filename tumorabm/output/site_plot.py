@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from tumorabm.output import style
 from tumorabm.output.map_plot import draw_map
 from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
-from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.output.written import dose_days, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 _SETTLED = {
@@ -44,13 +43,12 @@ def sites_figure(folder: Path) -> Figure:
     """
     require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet")
     require_columns(folder / "cells.parquet", "time_h", "site")
-    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    scenario = written_scenario(folder)
     sites = [PRIMARY, *scenario.get("sites", {})]
     if "circulation" not in scenario:
         raise OutputError(f"{folder}: the run has no circulation, expected one with cells that travel between sites")
     require_run(folder, *map(fields_name, sites))
     series = pd.read_parquet(folder / "timeseries.parquet")
-    calendar = Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar
     with style.new_figure((_WIDTH_INCHES * len(sites), _CURVES_INCHES + _MAP_INCHES)) as figure:
         figure.get_layout_engine().set(**style.SPACING)
         curves, maps = figure.subplots(2, len(sites), height_ratios=(_CURVES_INCHES, _MAP_INCHES))
@@ -67,8 +65,9 @@ def sites_figure(folder: Path) -> Figure:
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(_SETTLED))
             draw_map(map_ax, folder, site)
         last_d = series["time_h"].max() / 24.0
-        style.mark_doses(curves, [given.day * 24.0 / length_h for given in calendar if given.day <= last_d], curves[-1])
-        figure.suptitle(f"{scenario['name']}, seed {scenario['seed']}")
+        doses = [day * 24.0 / length_h for day in dose_days(scenario) if day <= last_d]
+        style.mark_doses(curves, doses, curves[-1])
+        figure.suptitle(title_of(scenario))
     return figure
 
 

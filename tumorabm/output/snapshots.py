@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tumorabm.biology.states import APOPTOTIC, PHASES
 from tumorabm.output.run_folder import fields_name
+from tumorabm.output.written import written_scenario
 from tumorabm.output.zarr_store import StoredFields
 from tumorabm.scenario.site_schema import PRIMARY
 from tumorabm.scenario.units import oxygen_mM_to_mmHg
@@ -23,7 +23,7 @@ _DEAD_PHASES = PHASES[APOPTOTIC:]
 
 def cell_types(folder: Path) -> list[str]:
     """Return the types of cells of a run, in the order of its scenario.toml, which gives their colours."""
-    return list(tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8")).get("cells", {}))
+    return list(written_scenario(folder).get("cells", {}))
 
 
 class CellSnapshots:
@@ -136,7 +136,7 @@ def _groups(path: Path, folder: Path) -> Iterator[tuple[float, str]]:
 
 def _next_time_h(folder: Path, before_h: float) -> float:
     """Return when cells were recorded next: after their interval, or at the end of the run."""
-    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    scenario = written_scenario(folder)
     series_h = pq.read_table(folder / "timeseries.parquet", columns=["time_h"])["time_h"]
     every_h = scenario["output"]["cells_every_h"]
     return min((math.floor(before_h / every_h + 1e-6) + 1) * every_h, series_h[-1].as_py())

@@ -13,8 +13,10 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours without yellow, which is too light for lines on white."""
@@ -36,6 +38,8 @@ FIELD_COLOURS = ("#FFFFFF", "#9A9A9A")
 """Lowest and highest concentration under the map's coloured cells."""
 
 _LONGEST_IN_HOURS = 72.0
+_WIDE = 30.0
+"""Greatest over least value above which an axis is logarithmic."""
 
 SIZE_INCHES = (18.0, 7.4)
 COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 3.1)
@@ -85,6 +89,13 @@ def colours(names: Iterable[str]) -> dict[str, str]:
         **{name: free[i % len(free)] for i, name in enumerate(others)},
         **{n: _FIXED[n] for n in names if n in _FIXED},
     }
+
+
+def is_wide(values: ArrayLike) -> bool:
+    """Return whether all values, but for NaN, are positive and span so much that their axis is better logarithmic."""
+    numbers = np.asarray(values, dtype=float)
+    numbers = numbers[~np.isnan(numbers)]
+    return bool(numbers.size and numbers.min() > 0.0 and numbers.max() > _WIDE * numbers.min())
 
 
 def time_unit(longest_h: float) -> tuple[str, float]:

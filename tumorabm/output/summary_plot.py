@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from tumorabm.output import style
 from tumorabm.output.map_plot import draw_map
 from tumorabm.output.run_folder import require_columns, require_run
-from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.output.written import dose_days, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 _MIN_ACTIVITY_IU_PER_ML = 1e-4
@@ -78,11 +77,10 @@ def curves_figure(folder: Path, site: str = PRIMARY) -> Figure:
 def _draw_run(axes: list[Axes], folder: Path, site: str) -> str:
     """Draw eight panels of the time series of a site; return the title of the picture."""
     require_columns(folder / "timeseries.parquet", "time_h", "site")
-    scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    scenario = written_scenario(folder)
     series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", site)])
-    pharmacology = Pharmacology.model_validate(scenario.get("pharmacology", {}))
-    draw_curves(axes, series, [given.day for given in pharmacology.calendar])
-    return f"{scenario['name']}, seed {scenario['seed']}"
+    draw_curves(axes, series, dose_days(scenario))
+    return title_of(scenario)
 
 
 def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[float]) -> None:
@@ -154,5 +152,5 @@ def _draw_log(ax: Axes, times: np.ndarray, values: pd.Series, smallest: float) -
 def _set_log_where_wide(ax: Axes) -> None:
     values = np.concatenate([line.get_ydata() for line in ax.lines]) if ax.lines else np.ones(1)
     positive = values[values > 0.0]
-    if positive.size and positive.max() > 30.0 * positive.min():
+    if style.is_wide(positive):
         ax.set_yscale("log")

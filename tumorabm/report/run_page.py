@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,9 +18,9 @@ from tumorabm.output.run_folder import OutputError, fields_name
 from tumorabm.output.site_plot import sites_figure
 from tumorabm.output.snapshots import FieldSnapshots, nearest
 from tumorabm.output.summary_plot import curves_figure, draw_summary
+from tumorabm.output.written import dose_days, written_scenario
 from tumorabm.report.page import collapsed, how_to_cite, note, page, picture, plain, section
 from tumorabm.scenario import ScenarioError
-from tumorabm.scenario.pharmacology_schema import Pharmacology
 from tumorabm.scenario.site_schema import PRIMARY
 
 _SUMMARY = "summary.png"
@@ -57,8 +56,7 @@ def page_of_run(folder: Path, at_hours: Sequence[float] = ()) -> str:
 
 def _written(run: Run) -> dict[str, object]:
     """Return the scenario as it was written, unchecked; empty where it was not."""
-    path = run.folder / "scenario.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return written_scenario(run.folder) if (run.folder / "scenario.toml").exists() else {}
 
 
 def missing_summary(folder: Path) -> list[Path]:
@@ -128,8 +126,7 @@ def _maps(run: Run, site: str, at_hours: Sequence[float]) -> Html:
 
 def _times_to_show(run: Run, fields: FieldSnapshots) -> list[float]:
     """Return the first recorded time, that of the first dose, and the last."""
-    calendar = Pharmacology.model_validate(_written(run).get("pharmacology", {})).calendar
-    given = [24.0 * dose.day for dose in calendar[:1] if 24.0 * dose.day <= fields.times_h[-1]]
+    given = [24.0 * day for day in dose_days(_written(run))[:1] if 24.0 * day <= fields.times_h[-1]]
     at_dose = [fields.times_h[nearest(fields.times_h, time_h)] for time_h in given]
     return sorted({fields.times_h[0], *at_dose, fields.times_h[-1]})
 

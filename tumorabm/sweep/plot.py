@@ -24,7 +24,6 @@ _FRAMED = {"axes.spines.top": True, "axes.spines.right": True}
 _MOST_PANELS = 8  # side by side, and above one another
 _MOST_LINES = len(style.PALETTE)
 _MOST_NUMBERS = 60  # in the cells of a heat map
-_WIDE = 30.0  # greatest over least value above which an axis is logarithmic
 
 
 def drawable_readouts(plan: Plan, results: pd.DataFrame) -> list[str]:
@@ -108,8 +107,7 @@ def responses_figure(results: pd.DataFrame, parameters: Sequence[str], readouts:
                 others = [name for name in parameters if name != parameter]
                 _draw_response(ax, results, parameter, others, readout)
                 ax.set(xlabel=parameter, ylabel=readout_unit(readout), title=readout_in_words(readout))
-                values = results[parameter]
-                if values.min() > 0 and values.max() > _WIDE * values.min():
+                if style.is_wide(results[parameter]):
                     ax.set_xscale("log")
         figure.suptitle(f"means of {_seeds(results)}, with 95 % intervals where there is more than one")
     return figure

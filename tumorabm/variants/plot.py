@@ -19,7 +19,6 @@ _NAMES_WIDTH_INCHES = 2.6
 _VARIANT_INCHES, _FRAME_INCHES = 0.42, 1.3
 """Height of a panel: for each variant, and for what is around them."""
 _SPREAD = 0.22  # of the replicates about the line of their variant
-_WIDE = 30.0  # greatest over least mean above which a scale is logarithmic
 
 
 def draw_comparison(results: pd.DataFrame, comparison: pd.DataFrame, path: Path, *, reference: str, title: str) -> Path:
@@ -63,7 +62,7 @@ def _draw_readout(
     ax: Axes, results: pd.DataFrame, comparison: pd.DataFrame, reference: str, colours: dict[str, str]
 ) -> None:
     readout, means = comparison["readout"].iloc[0], comparison["mean"].dropna()
-    if len(means) and means.min() > 0.0 and means.max() > _WIDE * means.min():
+    if style.is_wide(means):
         ax.set_xscale("log", nonpositive="clip")
     for place, row in enumerate(comparison.itertuples()):
         values = results.loc[results["variant"] == row.variant, readout].dropna().to_numpy(float)
