@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,13 @@ MAX_WIDTH = 160  # of tables that are not shown in a terminal
 
 class UserError(Exception):
     """Something that the user can mend; the text is the message."""
+
+
+def require_packages(what: str, packages: Iterable[str], extra: str) -> None:
+    """Refuse ``what`` needs packages that are not installed; the message names the extra that brings them."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise UserError(f"{what}: needs {' and '.join(missing)}; install with: pip install 'tumorabm[{extra}]'")
 
 
 @contextmanager

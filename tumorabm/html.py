@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 from numbers import Real
@@ -36,6 +37,11 @@ def element(tag: str, *children: object, **attributes: object) -> Html:
 def together(*children: object) -> Html:
     """Return `Html` as it is, and all else as text, one after the other."""
     return Html("".join(child if isinstance(child, Html) else escape(str(child)) for child in children))
+
+
+def png_source(png: bytes) -> str:
+    """Return a picture as the source of an ``img`` that loads nothing."""
+    return "data:image/png;base64," + b64encode(png).decode("ascii")
 
 
 def table(rows: Iterable[Sequence[object]], headings: Sequence[object] = ()) -> Html:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tumorabm.biology.states import APOPTOTIC
 from tumorabm.html import Html, element, pairs, table, together
+from tumorabm.scenario.site_schema import PRIMARY
 
 if TYPE_CHECKING:
     from tumorabm.model import TumorModel
@@ -59,7 +60,7 @@ def run_rows(run: Run) -> Rows:
 
 def scenario_rows(scenario: Scenario) -> Rows:
     """Return what a scenario is: space, cells, doses, and how results are recorded."""
-    sites = {"primary": scenario, **scenario.sites}
+    sites = {PRIMARY: scenario, **scenario.sites}
     rows = [("description", scenario.description)] if scenario.description else []
     rows.append(("time", f"{scenario.hours:g} h in steps of {scenario.time.step_min:g} min; seed {scenario.seed}"))
     for name, site in sites.items():

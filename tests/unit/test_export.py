@@ -15,9 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.unit.test_sites import content
-from tumorabm import TumorModel
+from tumorabm import TumorModel, console
 from tumorabm.cli import app
-from tumorabm.export import command
 from tumorabm.output.readouts import unit_in_name
 from tumorabm.output.recorder import Recorder, record_run
 from tumorabm.output.run_folder import RunFolder
@@ -464,7 +463,7 @@ def test_an_export_that_breaks_off_leaves_nothing(runs, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("to", ["simularium", "ome-zarr", "vtk"])
 def test_wells_have_no_map_to_export(runs, to, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "find_spec", lambda package: True)
+    monkeypatch.setattr(console, "find_spec", lambda package: True)
     result, _ = export(runs["wells"], to, tmp_path)
     assert result.exit_code == 2
     assert "well-mixed and has no map" in result.stderr
@@ -472,7 +471,7 @@ def test_wells_have_no_map_to_export(runs, to, tmp_path, monkeypatch):
 
 
 def test_a_package_that_is_missing_is_named_with_how_to_install_it(runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "find_spec", lambda package: None)
+    monkeypatch.setattr(console, "find_spec", lambda package: None)
     result, _ = export(runs["flat"], "ome-zarr", tmp_path)
     assert result.exit_code == 2
     assert "--to ome-zarr: needs zarr and yaozarrs; install with: pip install 'tumorabm[export]'" in result.stderr

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumorabm.console import INTERRUPTED, UserError, clear_messages, complain, shown, stopped_by_signals
+from tumorabm.console import (
+    INTERRUPTED,
+    UserError,
+    clear_messages,
+    complain,
+    require_packages,
+    shown,
+    stopped_by_signals,
+)
 
 if TYPE_CHECKING:
     from tumorabm.export.recorded import RecordedRun
@@ -49,7 +56,7 @@ def export(
     """Write a run in the format of another tool: Simularium, OME-Zarr, AnnData (h5ad), VTK, CSV."""
     with clear_messages():
         chosen = _format(to)
-        _require_packages(to, chosen)
+        require_packages(f"--to {to}", chosen.packages, chosen.extra)
         try:
             with stopped_by_signals():
                 path = _export(Path(run_folder), to, chosen, out, force)
@@ -66,15 +73,6 @@ def _format(name: str) -> Format:
     if name not in FORMATS:
         raise UserError(f"--to {name}: {unknown_name('format', name, FORMATS)}")
     return FORMATS[name]
-
-
-def _require_packages(name: str, chosen: Format) -> None:
-    """Refuse a format whose packages are not installed."""
-    missing = [package for package in chosen.packages if find_spec(package) is None]
-    if missing:
-        raise UserError(
-            f"--to {name}: needs {' and '.join(missing)}; install with: pip install 'tumorabm[{chosen.extra}]'"
-        )
 
 
 def _export(folder: Path, name: str, chosen: Format, out: str | None, force: bool) -> Path:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, metadata
 
 from matplotlib.figure import Figure
 from pyarrow import ArrowException
 
-from tumorabm.html import Html, element, pairs, together
+from tumorabm.html import Html, element, pairs, png_source, together
 from tumorabm.output import style
 from tumorabm.output.run_folder import OutputError, reason
 
@@ -70,8 +69,7 @@ def picture(draw: Callable[[], Figure], caption: str) -> Html:
         return note(f"No picture ({caption}): {error}")
     except OSError as error:
         return note(f"No picture ({caption}): {reason(error)}")
-    source = "data:image/png;base64," + b64encode(content).decode("ascii")
-    return element("figure", element("img", src=source, alt=caption), element("figcaption", caption))
+    return element("figure", element("img", src=png_source(content), alt=caption), element("figcaption", caption))
 
 
 def collapsed(title: str, text: str) -> Html:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tumorabm.console import UserError, clear_messages, say
+from tumorabm.console import UserError, clear_messages, require_packages, say
 from tumorabm.server import SCENARIO_VARIABLE
 
 PORT = 8765
@@ -28,8 +27,9 @@ def serve(
 
     with clear_messages():
         load_scenario(scenario)
-        _require_libraries()
+        require_packages("tumorabm serve", _LIBRARIES, "server")
         _require_free(port)
+    _set_up_solara()
     import click
     from solara.__main__ import run
 
@@ -45,17 +45,11 @@ def serve(
         )  # fmt: skip
 
 
-def _require_libraries() -> None:
-    """Refuse to start without what the page is made of; let it tell nobody that it runs."""
+def _set_up_solara() -> None:
+    """Let the page's library tell nobody that it runs, and end tissues that nobody sees."""
     os.environ["SOLARA_TELEMETRY_MIXPANEL_ENABLE"] = "False"
     os.environ["SOLARA_CHECK_HOOKS"] = "off"  # its remarks about Mesa's page are of no use to users
     os.environ.setdefault("SOLARA_KERNEL_CULL_TIMEOUT", "10m")  # of a tab that was closed, with its tissue
-    missing = [name for name in _LIBRARIES if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"the page needs libraries that are not installed ({', '.join(missing)}); install them with: "
-            "pip install 'tumorabm[server]'"
-        )
 
 
 def _require_free(port: int) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tumorabm.biology.parameters import PERTURBATIONS
 from tumorabm.founding import group_parameters
+from tumorabm.pharmacology.formulations import FORMULATIONS
 from tumorabm.scenario import Scenario, ScenarioError, load_scenario
 from tumorabm.scenario.load import plain_value
 from tumorabm.scenario.pharmacology_schema import ENZYME
 
 NO_PERTURBATION = "none"
-FORMULATIONS = ("native_e_coli", "pegaspargase", "erwinia", "calaspargase")
 DOSE_RANGE_IU_PER_M2 = (0.0, 10_000.0)
 _ASNS = "asns_"
 
@@ -39,7 +39,7 @@ def controls_of(scenario: Scenario) -> dict[str, dict[str, object]]:
     if scenario.metabolic:
         dose, formulation, day = _first_dose(scenario)
         controls["dose_iu_per_m2"] = _slider("asparaginase, IU/m²", dose, *DOSE_RANGE_IU_PER_M2, 50.0)
-        controls["formulation"] = _choice("formulation", formulation, FORMULATIONS)
+        controls["formulation"] = _choice("formulation", formulation, tuple(FORMULATIONS))
         controls["dose_day"] = _slider("given on day", day, 0.0, scenario.hours / 24.0, 0.25)
     for name, asns in _asns_by_group(scenario).items():
         controls[_ASNS + name] = _slider(f"ASNS of {name}, relative", asns, 0.01, max(3.0, 2.0 * asns), 0.01)

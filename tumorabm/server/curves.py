@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
-import matplotlib
-from matplotlib.figure import Figure
-
 from tumorabm.model import TumorModel
 from tumorabm.output import style
 from tumorabm.output.summary_plot import draw_curves
 
-_SIZE_INCHES, _DPI = (10.4, 8.0), 100
+_SIZE_INCHES = (10.4, 8.0)
 
 
 def draw_site_curves(site: TumorModel, doses_h: list[float]) -> bytes:
@@ -24,12 +19,9 @@ def draw_site_curves(site: TumorModel, doses_h: list[float]) -> bytes:
     doses_h
         When doses were given, h.
     """
-    with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
+    with style.new_figure(_SIZE_INCHES) as figure:
         figure.get_layout_engine().set(**style.SPACING)
         *axes, spare = figure.subplots(3, 3).ravel()
         spare.set_visible(False)
         draw_curves(axes, site.timeseries(), [hours / 24.0 for hours in doses_h])
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
+    return style.png(figure)

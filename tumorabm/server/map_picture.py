@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -19,7 +19,8 @@ from tumorabm.biology import states as s
 from tumorabm.model import TumorModel
 from tumorabm.observables import oxygen_at_cells_mmHg, relative_asns
 from tumorabm.output import style
-from tumorabm.scenario.units import oxygen_mM_to_mmHg
+from tumorabm.output.map_plot import FIELD_MAP
+from tumorabm.output.snapshots import as_shown, unit_of
 from tumorabm.server.raster import background, paint_discs
 
 COLOUR_BY = {
@@ -38,7 +39,6 @@ _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 90, 130, 14, 62  # of the frame
 _FONT_POINTS = 13
 _DPI = 100
 _BRIGHTEST_SHARE = 0.98  # of cells lie within the scale of what they are coloured by
-_GREYS = LinearSegmentedColormap.from_list("field", style.FIELD_COLOURS)
 _LEVELS = colormaps["viridis"]
 _PHASE_COLOURS = {"G0/G1": "#56B4E9", "S": "#009E73", "G2": "#E69F00", "M": "#D55E00"}
 
@@ -88,7 +88,7 @@ class Snapshot:
 def snapshot(model: TumorModel, look: Look) -> Snapshot:
     """Copy from a model, between two steps, what its map shows."""
     site = model.sites[look.site]
-    field, unit = _field(site, look.field)
+    field = as_shown(look.field, site.fields[look.field].concentration_mM)
     position, radius = site.population.block("position_um"), site.population.data["radius_um"]
     z_um, layer, shown = None, 0, slice(None)
     if site.grid.ndim == 3:
@@ -98,7 +98,8 @@ def snapshot(model: TumorModel, look: Look) -> Snapshot:
         radius = np.sqrt(np.maximum(radius**2 - (position[:, 2] - z_um) ** 2, 0.0))  # of the circle in the plane
     values, names = _cell_values(site, look.colour_by)
     return Snapshot(
-        look, site.time_h, (float(site.box_um[0]), float(site.box_um[1])), z_um, np.array(field[layer]), unit,
+        look, site.time_h, (float(site.box_um[0]), float(site.box_um[1])), z_um,
+        np.array(field[layer]), unit_of(look.field),
         position[shown, 0].copy(), position[shown, 1].copy(), radius[shown].copy(),
         site.population.data["phase"][shown] > s.MITOSIS, values[shown].copy(), names,
     )  # fmt: skip
@@ -124,7 +125,7 @@ def draw_map(seen: Snapshot) -> Picture:
     """Return the picture of a snapshot."""
     rows, columns = pixel_shape(seen.size_um)
     top = _round_up(float(seen.field.max()))
-    image = background(seen.field, 0.0, top, _bytes_of(_GREYS(np.linspace(0.0, 1.0, 256))), (rows, columns))
+    image = background(seen.field, 0.0, top, _bytes_of(FIELD_MAP(np.linspace(0.0, 1.0, 256))), (rows, columns))
     bars, legend = [(f"{seen.look.field}, {seen.unit}", top)], []
     if seen.look.colour_by != NO_CELLS:
         if seen.names:
@@ -176,7 +177,7 @@ def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) ->
     ax.set_xlabel("x, µm", fontsize=_FONT_POINTS)
     ax.set_ylabel("y, µm", fontsize=_FONT_POINTS)
     step = 1.0 / len(bars)
-    for place, ((label, highest), colours) in enumerate(zip(bars, (_GREYS, _LEVELS), strict=False)):
+    for place, ((label, highest), colours) in enumerate(zip(bars, (FIELD_MAP, _LEVELS), strict=False)):
         bottom = (_BOTTOM_PX + rows * (1.0 - (place + 0.95) * step)) / height_px
         box = (1.0 - (_RIGHT_PX - 16) / width_px, bottom, 16 / width_px, 0.9 * step * rows / height_px)
         bar = figure.colorbar(ScalarMappable(Normalize(0.0, highest), colours), cax=figure.add_axes(box))
@@ -193,13 +194,6 @@ def _round_up(value: float) -> float:
         return 1.0
     decade = 10.0 ** math.floor(math.log10(value))
     return next(factor * decade for factor in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0) if factor * decade >= 0.9999 * value)
-
-
-def _field(site: TumorModel, name: str) -> tuple[np.ndarray, str]:
-    values = site.fields[name].concentration_mM
-    if name == "oxygen":
-        return oxygen_mM_to_mmHg(values), "mmHg"
-    return (values, "IU/mL") if name == "asparaginase" else (1000.0 * values, "µM")
 
 
 def _cell_values(site: TumorModel, colour_by: str) -> tuple[np.ndarray, tuple[str, ...]]:

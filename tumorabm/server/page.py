@@ -6,7 +6,6 @@ environment variable ``TUMORABM_SCENARIO``.
 
 from __future__ import annotations
 
-import base64
 import os
 import threading
 from collections.abc import Callable
@@ -16,12 +15,14 @@ import solara
 from mesa.visualization import SolaraViz
 from mesa.visualization.utils import update_counter
 
+from tumorabm import html
 from tumorabm.cells import TumorCell
 from tumorabm.model import TumorModel
+from tumorabm.pharmacology.formulations import FORMULATIONS
 from tumorabm.scenario import load_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 from tumorabm.server import SCENARIO_VARIABLE
-from tumorabm.server.controls import DOSE_RANGE_IU_PER_M2, FORMULATIONS, controls_of, scenarios_beside
+from tumorabm.server.controls import DOSE_RANGE_IU_PER_M2, controls_of, scenarios_beside
 from tumorabm.server.curves import draw_site_curves
 from tumorabm.server.map_picture import COLOUR_BY, NO_CELLS, Look, draw_map, place_on_map, snapshot
 from tumorabm.server.simulation import Simulation
@@ -145,8 +146,8 @@ def Map(simulation: Simulation, site: str, pick: Callable[[TumorCell | None], No
 
     height = "" if seen.z_um is None else f", slice at z = {seen.z_um:.0f} µm"
     solara.HTML("div", f"<b>day {seen.time_h / 24.0:.2f}</b> ({seen.time_h:.1f} h){height}", classes=["tissue-time"])
-    _ClickableMap(src=_data_url(picture.png), alt=f"map of the cells over {field}", event_clicked=on_click)
-    solara.HTML("div", "".join(map(_chip, picture.legend)), classes=["tissue-legend"])
+    _ClickableMap(src=html.png_source(picture.png), alt=f"map of the cells over {field}", event_clicked=on_click)
+    solara.HTML("div", html.together(*map(_chip, picture.legend)), classes=["tissue-legend"])
 
 
 @solara.component_vue("map.vue")
@@ -165,7 +166,7 @@ def Curves(simulation: Simulation, site: str) -> None:
             return draw_site_curves(tissue, simulation.doses_h)
 
     png = solara.use_memo(draw, [id(tissue), len(tissue.datacollector.ticks), len(simulation.doses_h)])
-    picture = {"src": _data_url(png), "alt": "curves", "style": "width: 100%; margin-bottom: 3em"}
+    picture = {"src": html.png_source(png), "alt": "curves", "style": "width: 100%; margin-bottom: 3em"}
     solara.HTML("img", attributes=picture, classes=["tissue-curves"])
 
 
@@ -195,23 +196,15 @@ def CellState(simulation: Simulation, cell: TumorCell | None) -> None:
             solara.HTML("div", _table(cell), classes=["tissue-cell"])
 
 
-def _table(cell: TumorCell) -> str:
+def _table(cell: TumorCell) -> html.Html:
     model: TumorModel = cell.model
     columns = model.cell_columns(slice(cell.row, cell.row + 1))
-    rows = (f"<tr><td>{name}</td><td>{_text(column[0])}</td></tr>" for name, column in columns.items())
-    style = "display:block; max-height:22em; overflow:auto; font-size:90%"
-    return f'<table style="{style}">{"".join(rows)}</table>'
+    values = html.table((name, column[0]) for name, column in columns.items())
+    return html.element("div", values, style="max-height: 22em; overflow: auto; font-size: 90%")
 
 
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _chip(entry: tuple[str, str]) -> str:
+def _chip(entry: tuple[str, str]) -> html.Html:
     label, colour = entry
-    dot = f'<span style="display:inline-block; width:.8em; height:.8em; border-radius:50%; background:{colour}"></span>'
-    return f'<span style="margin-right:1em; white-space:nowrap">{dot} {label}</span>'
-
-
-def _data_url(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    disc = "display: inline-block; width: .8em; height: .8em; border-radius: 50%; background: "
+    dot = html.element("span", style=disc + colour)
+    return html.element("span", dot, f" {label}", style="margin-right: 1em; white-space: nowrap")
