@@ -199,8 +199,12 @@ def CellState(simulation: Simulation, cell: TumorCell | None) -> None:
 def _table(cell: TumorCell) -> html.Html:
     model: TumorModel = cell.model
     columns = model.cell_columns(slice(cell.row, cell.row + 1))
-    values = html.table((name, column[0]) for name, column in columns.items())
+    values = html.table((name, _text(column[0])) for name, column in columns.items())
     return html.element("div", values, style="max-height: 22em; overflow: auto; font-size: 90%")
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _chip(entry: tuple[str, str]) -> html.Html:
