@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from tumorabm.html import Html, element, pairs, table
 from tumorabm.output import style
@@ -53,7 +52,7 @@ def page_of_sweep(folder: Path) -> tuple[str, list[Path]]:
     for name, figure in sweep_figures(plan, results, indices).items():
         pictures.append(picture(lambda figure=figure: figure, _CAPTIONS[name]))
         written.append(style.save(figure, folder / f"{name}.png"))
-    made = _made_by(contents)
+    made = [of for of in contents.made_by if of]
     newest = made[-1] if made else {}
     parts = [
         section("Plan", *_plan(plan, contents, results)),
@@ -132,10 +131,3 @@ def _failures(results: pd.DataFrame) -> Iterator[Html]:
     yield table(rows, ("run", "seed", "error"))
     if len(failed) > len(rows):
         yield note(f"{len(failed) - len(rows)} more runs failed; tumorabm sweep status tells why.")
-
-
-def _made_by(contents: Contents) -> list[dict[str, object]]:
-    """Return versions and host of the parts, each once."""
-    found = (pq.read_schema(path).metadata for path in contents.parts)
-    texts = dict.fromkeys(content[b"tumorabm"].decode() for content in found if content and b"tumorabm" in content)
-    return [json.loads(text) for text in texts]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tumorabm.sweep.store import Contents
 
 _MOST_LISTED = 10
+_LIBRARIES = ("python", "numpy", "numba", "mesa")
+"""What may change bits, and run ids do not hold."""
 
 sweep = typer.Typer(
     help="Many runs of one scenario: over parameters and seeds, on this machine or as a job array.",
@@ -204,10 +206,9 @@ def _open(folder: str, *, set_aside: bool) -> tuple[Plan, Contents]:
     contents = read_store(planned.parts, set_aside=set_aside)
     for path, why in contents.unreadable.items():
         say(f"{shown(path)}: damaged ({why}); its runs count as missing")
-    if len(contents.made_by) > 1:
-        say(
-            f"results were made by different versions, which may give other bits: {'; '.join(sorted(contents.made_by))}"
-        )
+    libraries = {", ".join(f"{name} {of.get(name, 'unknown')}" for name in _LIBRARIES) for of in contents.made_by}
+    if len(libraries) > 1:
+        say(f"results were made by different versions, which may give other bits: {'; '.join(sorted(libraries))}")
     return planned, contents
 
 

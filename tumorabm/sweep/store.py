@@ -145,7 +145,7 @@ class Contents:
     differing
         Runs that were done more than once with other bits.
     made_by
-        Versions of Python and of the libraries that may change bits, as text, of all parts.
+        Versions and host by which parts were made (`tumorabm.output.provenance`), each once, in the order of the parts.
     """
 
     chosen: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -154,7 +154,7 @@ class Contents:
     set_aside: list[Path] = field(default_factory=list)
     repeated: int = 0
     differing: list[str] = field(default_factory=list)
-    made_by: set[str] = field(default_factory=set)
+    made_by: list[dict[str, object]] = field(default_factory=list)
 
     def status(self, run_id: str) -> str | None:
         """Return whether a run is done or failed; None where there is no result."""
@@ -198,7 +198,8 @@ def read_store(folder: Path, *, verify: bool = True, set_aside: bool = False) ->
             contents.unreadable[_aside(path) if set_aside else path] = str(error)
             continue
         contents.parts.append(path)
-        contents.made_by.add(_libraries_of(table))
+        if (made_by := _provenance_of(table)) not in contents.made_by:
+            contents.made_by.append(made_by)
         for number, row in enumerate(table.to_pylist()):
             contents._add({**row, "part": path, "row": number})
     return contents
@@ -237,13 +238,12 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise DamagedError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
-def _libraries_of(part: pa.Table) -> str:
-    """Return the versions that a part was made by and that its runs' ids do not hold."""
+def _provenance_of(part: pa.Table) -> dict[str, object]:
+    """Return how a part was made; nothing where that is damaged, which no checksum covers."""
     try:
-        made_by = json.loads((part.schema.metadata or {}).get(b"tumorabm", b"{}"))
-    except ValueError:  # no checksum covers it
-        made_by = {}
-    return ", ".join(f"{name} {made_by.get(name, 'unknown')}" for name in ("python", "numpy", "numba", "mesa"))
+        return json.loads((part.schema.metadata or {}).get(b"tumorabm", b"{}"))
+    except ValueError:
+        return {}
 
 
 def _aside(path: Path) -> Path:
