@@ -63,6 +63,14 @@ def cluster():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """A folder whose name is hard on schedulers."""
+    hard = tmp_path / "a sweep, 5%j #1"
+    hard.mkdir()
+    return hard
+
+
 def tumorabm(cluster, *arguments):
     return cluster.call(sys.executable, "-m", "tumorabm", *map(str, arguments), seconds=PATIENCE_S)  # may compile
 
@@ -133,8 +141,8 @@ def test_runs_of_a_corrupted_part_are_submitted_again(cluster, finished, tmp_pat
     assert {path: path.read_bytes() for path in others} == others
 
 
-def test_the_death_of_a_whole_node_loses_nothing_that_was_written(cluster, tmp_path):
-    folder = planned(cluster, tmp_path, seeds=4, hours=150)
+def test_the_death_of_a_whole_node_loses_nothing_that_was_written(cluster, folder):
+    folder = planned(cluster, folder, seeds=4, hours=150)
     submit(cluster, folder, "--runs-per-task", 1)
     cluster.wait(lambda: len(list((folder / "parts").glob("*.parquet"))) >= 2, PATIENCE_S)
     cluster.kill_node("n1")
@@ -149,17 +157,29 @@ def test_the_death_of_a_whole_node_loses_nothing_that_was_written(cluster, tmp_p
     assert {path: path.read_bytes() for path in written} == written
 
 
-def test_a_task_whose_time_is_up_is_requeued_and_goes_on(cluster, tmp_path):
-    # 260 short runs, 80 s in all; Slurm warns when it next looks, which it does each 30 s
-    folder = planned(cluster, tmp_path, seeds=130, hours=60)
+def test_tasks_whose_time_is_up_are_requeued_each_alone_and_go_on(cluster, tmp_path):
+    # two tasks of 260 short runs, 80 s each; Slurm warns when it next looks, which it does each 30 s
+    folder = planned(cluster, tmp_path, seeds=260, hours=60)
     said = submit(cluster, folder, "--runs-per-task", 260, "--time-limit", "0:02:00", "--warn-seconds", 110)
-    cluster.wait_with_jobs(lambda: "stopped by SIGUSR1; finished runs are kept" in logs(folder), PATIENCE_S)
-    n_done = len(read_store(folder / "parts").chosen)
-    assert n_done < 260
-    cluster.call("scontrol", "update", f"JobId={said.split()[1].rstrip(':')}", "TimeLimit=60")
+    job = said.split()[1].rstrip(":")
+    cluster.wait_with_jobs(lambda: logs(folder).count("stopped by SIGUSR1; finished runs are kept") == 2, PATIENCE_S)
+    assert len(read_store(folder / "parts").chosen) < 520
+    cluster.call("scontrol", "update", f"JobId={job}", "TimeLimit=60")
     cluster.wait_until_over(PATIENCE_S)
     assert_all_done(folder)
-    assert read_store(folder / "parts").repeated == 0
+    assert read_store(folder / "parts").repeated == 0, "a task that was requeued with its neighbour would repeat runs"
+
+
+def test_a_sweep_whose_array_waits_is_not_submitted_again(cluster, tmp_path):
+    folder = planned(cluster, tmp_path, seeds=1, hours=1)
+    job = submit(cluster, folder, "--task-directive=--hold").split()[1].rstrip(":")
+    with pytest.raises(AssertionError, match=f"job {job} of submission 0001 waits or runs"):
+        submit(cluster, folder)
+    cluster.call("scancel", job)
+    cluster.wait_until_over(PATIENCE_S)
+    assert "2 runs in 1 tasks" in submit(cluster, folder)
+    cluster.wait_until_over(PATIENCE_S)
+    assert_all_done(folder)
 
 
 def test_four_tasks_that_compile_at_once_do_not_disturb_one_another(cluster, tmp_path):

@@ -398,7 +398,7 @@ def test_of_several_killed_runs_one_must_be_named(killed):
 
 def test_a_run_that_still_goes_on_is_refused(killed, whole):
     lock = RunLock(killed)
-    refused(tumorabm("resume", "mine"), "the run still goes on in another process")
+    refused(tumorabm("resume", "mine"), "the run still goes on in process")
     lock.release()
     assert tumorabm("resume", "mine", "--quiet").exit_code == 0
     assert contents("mine") == whole
@@ -408,7 +408,7 @@ def test_nobody_can_resume_a_run_while_it_is_being_recorded(monkeypatch):
     results = []
     at_step(monkeypatch, 6, lambda: results.append(tumorabm("resume", "mine")))
     assert run("--out", "mine", "--checkpoint-hours", 0.5).exit_code == 0
-    refused(results[0], "the run still goes on in another process")
+    refused(results[0], "the run still goes on in process")
 
 
 def test_a_checkpoint_of_other_code_is_refused_and_told_what_differs(killed, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -17,7 +18,7 @@ import tumorabm
 from tumorabm.cli import app
 from tumorabm.model import TumorModel
 from tumorabm.scenario import load_scenario
-from tumorabm.sweep import pool
+from tumorabm.sweep import collect, pool
 from tumorabm.sweep.execute import execute, read_off
 from tumorabm.sweep.plan import read_plan
 from tumorabm.sweep.result import failed
@@ -321,6 +322,38 @@ def test_an_unfinished_sweep_can_be_collected(tmp_path):
     results = pd.read_parquet(folder / "results.parquet")
     assert results["status"].tolist() == ["done"] + ["missing"] * 7
     assert results["live_blast"].tolist()[0] == 2.0
+
+
+def test_a_part_that_grows_while_it_is_collected_gives_the_runs_it_had(tmp_path, monkeypatch):
+    folder = planned(tmp_path)
+    plan = read_plan(folder)
+    writer = PartWriter(plan.parts)
+    writer.add(execute(plan, plan.runs[0]))
+    writer.flush()
+    results_of = collect.results_of
+
+    def meanwhile(plan, contents):
+        writer.add(execute(plan, plan.runs[1]))
+        writer.flush()
+        return results_of(plan, contents)
+
+    monkeypatch.setattr(collect, "results_of", meanwhile)
+    result = sweep("collect", folder)
+    assert result.exit_code == 0, result.output
+    assert pd.read_parquet(folder / "results.parquet")["status"].tolist() == ["done"] + ["missing"] * 7
+    assert set(pd.read_parquet(folder / "timeseries.parquet")["run_id"]) == {plan.runs[0].run_id}
+    monkeypatch.undo()
+    assert sweep("status", folder).stdout.splitlines()[1] == "done: 2"
+
+
+def test_short_runs_share_a_row_group(copy, monkeypatch):
+    assert sweep("collect", copy).exit_code == 0
+    assert pq.ParquetFile(copy / "timeseries.parquet").num_row_groups == 1
+    before = pd.read_parquet(copy / "timeseries.parquet")
+    monkeypatch.setattr(collect, "_ROWS_TOGETHER", 6)
+    assert sweep("collect", copy).exit_code == 0
+    assert pq.ParquetFile(copy / "timeseries.parquet").num_row_groups == 4
+    pd.testing.assert_frame_equal(pd.read_parquet(copy / "timeseries.parquet"), before)
 
 
 def test_a_sweep_of_which_nothing_is_done_has_a_table_without_readouts(tmp_path):

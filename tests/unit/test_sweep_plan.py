@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,8 +11,16 @@ from tumorabm.output.run_folder import OutputError
 from tumorabm.scenario import ScenarioError, scenario_from_dict
 from tumorabm.sweep.designs import design_points, varying
 from tumorabm.sweep.identity import canonical, run_id
-from tumorabm.sweep.plan import make_plan, read_plan, require_as_planned, scenario_of, write_plan
-from tumorabm.sweep.schema import load_sweep
+from tumorabm.sweep.plan import (
+    PlannedRun,
+    make_plan,
+    one_of_each_kind,
+    read_plan,
+    require_as_planned,
+    scenario_of,
+    write_plan,
+)
+from tumorabm.sweep.schema import Range, load_sweep
 
 SCENARIO = """
 hours = 1.0
@@ -119,6 +128,32 @@ def test_sampled_points_lie_in_their_ranges_and_are_the_same_each_time(write, ki
     assert points["vessels.core.density_factor"].between(0.5, 0.75).all()
     assert (points["cells.blast.asns_relative"] <= 0.1).mean() == pytest.approx(0.5, abs=0.26)
     pd.testing.assert_frame_equal(points, pd.DataFrame(design_points(load_sweep(path), path)), check_exact=True)
+
+
+@pytest.mark.parametrize(("scale", "middle"), [("linear", 4), ("log", 3)])
+def test_a_range_of_whole_numbers_has_its_ends_and_nothing_between_two(scale, middle):
+    counts = Range(low=2, high=6, scale=scale, whole=True)
+    values = [counts.at(share) for share in np.linspace(0.0, 1.0, 101)]
+    assert set(values) == {2, 3, 4, 5, 6}
+    assert {type(value) for value in values} == {int}
+    assert values[50] == middle
+    assert Range(low=-3, high=-1, whole=True).at(0.1) == -3
+
+
+def test_counts_can_be_sampled(write):
+    pytest.importorskip("SALib")
+    path = write(design("latin_hypercube", cells__blast__count="{ low = 2, high = 5, whole = true }"))
+    assert sorted(run.parameters["cells.blast.count"] for run in make_plan(path)) == [2, 3, 4, 5]
+    broken = write(design("latin_hypercube", cells__blast__count="{ low = 2, high = 5.5, whole = true }"))
+    assert "count.high = 5.5: expected a whole number" in complaint(broken)
+
+
+def test_runs_that_differ_in_numbers_alone_are_of_one_kind(write):
+    def run(**parameters):
+        return PlannedRun("id", (0,), 1, parameters, "")
+
+    runs = [run(a=1, b=[1.0, 2.0]), run(a=2, b=[3.0, 4.0]), run(a="x", b=[3.0, 4.0]), run(a=1, b=[1.0, 2.0, 3.0])]
+    assert sorted(map(str, one_of_each_kind(runs))) == sorted(map(str, [runs[0], runs[2], runs[3]]))
 
 
 def test_a_sampled_design_without_salib_says_what_to_install(write, monkeypatch):
@@ -303,9 +338,30 @@ def test_a_plan_can_be_made_again_and_changed_until_there_are_results(write, tmp
     (folder / "parts" / "part-1.parquet").write_bytes(b"results")
     before = {path: path.read_bytes() for path in folder.rglob("*.*")}
     write_plan(write(head="seeds = 3"), folder)
-    with pytest.raises(OutputError, match=r"results of another plan \(sweep.toml, plan.jsonl changed\)"):
+    with pytest.raises(OutputError, match=r"another plan, or jobs of it \(sweep.toml, plan.jsonl changed\)"):
         write_plan(write(head="seeds = 4"), folder)
     assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
+
+
+def test_a_plan_that_was_submitted_is_not_replaced(write, tmp_path):
+    write_plan(write(), tmp_path / "out")
+    (tmp_path / "out" / "submissions" / "0001").mkdir(parents=True)
+    with pytest.raises(OutputError, match="another plan, or jobs of it"):
+        write_plan(write(head="seeds = 4"), tmp_path / "out")
+
+
+def test_comments_and_names_of_files_make_no_other_plan_but_readouts_do(write, tmp_path):
+    folder = tmp_path / "out"
+    runs = write_plan(write(), folder)
+    (folder / "parts").mkdir()
+    (folder / "parts" / "part-1.parquet").write_bytes(b"results")
+    (tmp_path / "base.toml").rename(tmp_path / "renamed.toml")
+    path = write(head="# four seeds would be better")
+    path.write_text(path.read_text().replace("base.toml", "renamed.toml"))
+    assert write_plan(path, folder) == runs == list(read_plan(folder).runs)
+    path.write_text(path.read_text() + '[[readouts]]\ncolumn = "live_blast"\n')
+    with pytest.raises(OutputError, match=r"another plan, or jobs of it \(sweep.toml changed\)"):
+        write_plan(path, folder)
 
 
 def test_a_scenario_or_a_sweep_that_was_edited_after_the_plan_is_noticed(write, tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -171,6 +172,21 @@ def test_a_part_that_cannot_grow_keeps_what_it_had(tmp_path, monkeypatch):
     monkeypatch.undo()
     writer.flush()
     assert sorted(read_store(tmp_path).chosen) == ["a", "b"]
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    writer = PartWriter(tmp_path / "parts")
+    writer.add(done("a"))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(run_folder.shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(OutputError, match="the disk is full"):
+        PartWriter(tmp_path / "parts")
+    with pytest.raises(OutputError, match="the disk is full; those written before are safe"):
+        writer.flush()
+    assert list((tmp_path / "parts").iterdir()) == []
+    monkeypatch.undo()
+    writer.flush()
+    assert list(read_store(tmp_path / "parts").chosen) == ["a"]
 
 
 def test_a_store_that_cannot_be_written_is_refused_before_anything_runs(tmp_path):

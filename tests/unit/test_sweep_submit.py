@@ -17,6 +17,7 @@ from tumorabm.output.run_folder import OutputError
 from tumorabm.sweep import submission
 from tumorabm.sweep.attempts import MOST_ATTEMPTS, Attempts
 from tumorabm.sweep.execute import execute
+from tumorabm.sweep.lock import locked
 from tumorabm.sweep.plan import read_plan
 from tumorabm.sweep.result import failed
 from tumorabm.sweep.schedulers import SCHEDULERS, Job, array_script
@@ -47,7 +48,7 @@ kind = "grid"
 VARIABLES = {
     "SLURM_ARRAY_TASK_ID": "slurm",
     "PBS_ARRAY_INDEX": "pbs",
-    "PBS_ARRAYID": "pbs",
+    "PBS_ARRAYID": "torque",
     "LSB_JOBINDEX": "lsf",
     "SGE_TASK_ID": "sge",
 }
@@ -222,6 +223,7 @@ echo "$(basename "$0") $*" >> "$CALLS"
 [ -t 0 ] || cat >> "$CALLS.input"
 case "$(basename "$0")" in
     scontrol) echo "MaxArraySize            = 4" ;;
+    squeue) cat "$CALLS.queue" 2>/dev/null || exit 1 ;;
     bsub) echo "Job <77> is submitted to default queue <normal>." ;;
     qsub) [ "$1" = -terse ] && echo "77.1-2:1" || echo "77[].server" ;;
     *) echo 77 ;;
@@ -258,19 +260,20 @@ def test_a_path_with_spaces_is_one_word_to_scheduler_and_shell(folder, tmp_path,
 def calls(tmp_path, monkeypatch):
     """Put stand-ins of all schedulers on the path; return the file in which they note how they were called."""
     (tmp_path / "bin").mkdir()
-    for name in ("sbatch", "scontrol", "qsub", "bsub"):
+    for name in ("sbatch", "scontrol", "squeue", "qsub", "bsub"):
         path = tmp_path / "bin" / name
         path.write_text(STAND_IN)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
-    monkeypatch.setattr(submission, "warm_kernels", lambda plan, run: None)
+    monkeypatch.setattr(submission, "warm_kernels", lambda plan, runs: None)
     return tmp_path / "calls"
 
 
 COLLECTING = {
     "slurm": "sbatch --parsable --dependency=afterany:77 {collect}",
     "pbs": "qsub -W depend=afterany:77[].server {collect}",
+    "torque": "qsub -W depend=afteranyarray:77[].server {collect}",
     "lsf": "bsub -w ended(77)",
     "sge": "qsub -terse -hold_jid 77 {collect}",
 }
@@ -289,6 +292,46 @@ def test_an_array_and_a_collecting_job_are_submitted(folder, calls, scheduler):
     ids = [line.split() for line in (made / "tasks.txt").read_text().splitlines()]
     assert [len(line) for line in ids] == [4, 4, 2]
     assert [run for line in ids for run in line] == [run.run_id for run in read_plan(folder).runs]
+    assert (made / "job.txt").read_text().startswith(f"{scheduler} 77")
+
+
+def test_a_sweep_of_which_an_array_is_queued_is_not_submitted_again(folder, calls):
+    assert sweep("submit", folder, "--scheduler", "slurm").exit_code == 0
+    calls.with_suffix(".queue").write_text("PENDING\n")
+    assert_refused(
+        sweep("submit", folder, "--scheduler", "slurm"), "job 77 of submission 0001 waits or runs", "scancel"
+    )
+    calls.with_suffix(".queue").unlink()  # it is over, and forgotten
+    assert sweep("submit", folder, "--scheduler", "slurm").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [["run"], ["submit", "--scheduler", "slurm"]])
+def test_two_commands_at_once_do_not_work_on_one_sweep(folder, calls, command):
+    with locked(folder):
+        assert_refused(sweep(command[0], folder, *command[1:]), f"process {os.getpid()} on ", "works on it")
+        result = sweep("plan", folder.parent / "sweep.toml", "--out", folder)
+        assert_refused(result, "works on it")
+        assert sweep("status", folder).exit_code == 0
+    assert not (folder / "parts").exists()
+    assert not (folder / "submissions").exists()
+    assert sweep("submit", folder, "--scheduler", "slurm").exit_code == 0
+
+
+def test_a_command_that_is_killed_lets_go_of_its_sweep(folder):
+    code = f"""
+import pathlib, time
+from tumorabm.sweep.lock import locked
+with locked(pathlib.Path({str(folder)!r})):
+    pathlib.Path({str(folder)!r}, "held").touch()
+    time.sleep(100.0)
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        wait_for(folder / "held")
+        with pytest.raises(OutputError, match=f"process {process.pid} on .* works on it"), locked(folder):
+            pass
+        process.kill()
+    with locked(folder):
+        pass
 
 
 def test_there_are_no_more_tasks_than_the_scheduler_allows(folder, calls):
@@ -316,8 +359,12 @@ def test_only_what_is_missing_is_submitted(folder, calls):
 def test_a_dry_run_prints_the_scripts_and_writes_nothing(folder, monkeypatch, scheduler):
     monkeypatch.setenv("PATH", "")
     before = sorted(folder.rglob("*"))
-    result = sweep("submit", folder, "--scheduler", scheduler, "--dry-run", "--directive", "--partition=short")
+    more = ["--directive=--partition=short", "--task-directive=--mem=8G", "--setup=module load python"]
+    result = sweep("submit", folder, "--scheduler", scheduler, "--dry-run", *more, "--setup=ulimit -c 0")
     assert result.exit_code == 0, result.output
+    assert result.stdout.count("--mem=8G\n") == 1
+    assert result.stdout.count("\nmodule load python\nulimit -c 0\n") == 2
+    assert result.stdout.count("OMP_NUM_THREADS=1") == 2
     assert " sweep worker " in result.stdout
     assert " sweep collect " in result.stdout
     assert result.stdout.count("--partition=short\n") == 2
@@ -352,7 +399,7 @@ def test_warmed_kernels_are_copied_once_for_all_nodes(folder, monkeypatch, tmp_p
     monkeypatch.setattr(submission, "cache_folder", lambda: cache)
     plan = read_plan(folder)
     for _ in range(2):
-        submission.warm_kernels(plan, plan.runs[0])
+        submission.warm_kernels(plan, plan.runs)
     assert [path.name for path in (folder / "kernels").rglob("*")] == ["tumorabm", "kernels-abc", "one.nbc"]
 
 
@@ -399,7 +446,13 @@ raise SystemExit(3)
     assert list((tmp_path / "node").iterdir()) == []
 
 
-REQUEUED = {"slurm": (0, "scontrol requeue 8_2"), "pbs": (0, "qrerun 9"), "lsf": (75, ""), "sge": (99, "")}
+REQUEUED = {
+    "slurm": (0, "scontrol requeue 8_2"),
+    "pbs": (0, "qrerun 9"),
+    "torque": (0, "qrerun 9"),
+    "lsf": (75, ""),
+    "sge": (99, ""),
+}
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

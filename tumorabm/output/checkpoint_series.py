@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 from tumorabm.output.checkpoint import Checkpoint, DamagedError, FileSums, file_sum, read, state_bytes, write_state
 from tumorabm.output.checkpoint import versions_that_matter as note_versions
+from tumorabm.output.lock import HeldError, hold
 from tumorabm.output.run_folder import OutputError, RunFolder, reason, require_space, sync
 
 FOLDER = "checkpoints"
@@ -181,28 +181,16 @@ class RunLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder / FOLDER / "lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _lock(self._descriptor)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                self.release()
-                raise OutputError(f"{folder}: the run still goes on in another process; nothing to resume") from None
-            # a file system without locks: the run goes on without one
+            self._descriptor: int | None = hold(folder / FOLDER / "lock")
+        except HeldError as error:
+            raise OutputError(f"{folder}: the run still goes on in {error}; nothing to resume") from None
 
     def release(self) -> None:
         """Give the right up."""
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor = None
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def checkpoint_path(run_folder: Path, tick: int) -> Path:

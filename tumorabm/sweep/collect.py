@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +17,8 @@ from tumorabm.sweep.result import MISSING
 from tumorabm.sweep.store import Contents, read_part, read_store, series_of
 
 RESULTS, TIMESERIES = "results.parquet", "timeseries.parquet"
+_ROWS_TOGETHER = 100_000
+"""Of the time series: short runs share a row group."""
 
 
 def read_sweep(folder: str | Path) -> pd.DataFrame:
@@ -114,15 +116,27 @@ def _write_timeseries(path: Path, contents: Contents) -> None:
         [pa.schema({"run_id": pa.string()}), *dict.fromkeys(schemas)], promote_options="permissive"
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for part in contents.parts:
-            table = read_part(part, ["run_id", "series"])
-            ids = table.column("run_id").to_pylist()
-            for number, series in series_of(table):
-                if _counts(contents, ids[number], part, number):
-                    columns = {"run_id": pa.array([ids[number]] * series.num_rows, pa.string())}
-                    columns |= dict(zip(series.column_names, series.columns, strict=True))
-                    empty = pa.nulls(series.num_rows)
-                    writer.write_table(pa.table({name: columns.get(name, empty) for name in schema.names}).cast(schema))
+        waiting: list[pa.Table] = []
+        for table in _series_that_count(contents, schema):
+            waiting.append(table)
+            if sum(table.num_rows for table in waiting) >= _ROWS_TOGETHER:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
+
+
+def _series_that_count(contents: Contents, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the series of each run, with its id, in a schema that may have more columns."""
+    for part in contents.parts:
+        table = read_part(part, ["run_id", "series"])
+        ids = table.column("run_id").to_pylist()
+        for number, series in series_of(table):
+            if _counts(contents, ids[number], part, number):
+                columns = {"run_id": pa.array([ids[number]] * series.num_rows, pa.string())}
+                columns |= dict(zip(series.column_names, series.columns, strict=True))
+                empty = pa.nulls(series.num_rows)
+                yield pa.table({name: columns.get(name, empty) for name in schema.names}).cast(schema)
 
 
 def _counts(contents: Contents, run_id: str, part: Path, number: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tumorabm.sweep.plan import Plan, PlannedRun
     from tumorabm.sweep.result import Result
     from tumorabm.sweep.store import Contents
+    from tumorabm.sweep.submission import Submission
 
 _MOST_LISTED = 10
 _LIBRARIES = ("python", "numpy", "numba", "mesa")
@@ -48,10 +50,12 @@ def plan(
 ) -> None:
     """Check a sweep, and write the list of its runs into a sweep folder."""
     with clear_messages():
+        from tumorabm.sweep.lock import locked
         from tumorabm.sweep.plan import write_plan
 
         folder = Path("runs") / Path(file).stem if out is None else Path(out)
-        runs = write_plan(Path(file), folder)
+        with locked(folder):
+            runs = write_plan(Path(file), folder)
         points = len({point for run in runs for point in run.points})
         print(f"{len(runs)} runs of {points} points of the design: {shown(folder.resolve())}")
 
@@ -66,14 +70,16 @@ def run(
 ) -> None:
     """Run on this machine what is missing; started again, go on from there."""
     with clear_messages():
+        from tumorabm.sweep.lock import locked
         from tumorabm.threads import available_cores
 
-        planned, contents = _open(folder, set_aside=True)
-        missing = _to_run(planned, contents, retry_failed)
-        if len(missing) < len(planned.runs):
-            say(f"{len(planned.runs) - len(missing)} of {len(planned.runs)} runs are there already")
-        failed = _failed(planned, contents) - {run.run_id for run in missing}
-        failed |= _run_all(planned, missing, jobs or available_cores())
+        with locked(Path(folder)):
+            planned, contents = _open(folder, set_aside=True)
+            missing = _to_run(planned, contents, retry_failed)
+            if len(missing) < len(planned.runs):
+                say(f"{len(planned.runs) - len(missing)} of {len(planned.runs)} runs are there already")
+            failed = _failed(planned, contents) - {run.run_id for run in missing}
+            failed |= _run_all(planned, missing, jobs or available_cores())
     if failed:
         complain(f"{len(failed)} of {len(planned.runs)} runs failed; tumorabm sweep status tells why")
         raise typer.Exit(FAILED)
@@ -82,7 +88,7 @@ def run(
 @sweep.command()
 def submit(
     folder: _Folder,
-    scheduler: Annotated[str, typer.Option(metavar="NAME", help="slurm, pbs, lsf or sge.")],
+    scheduler: Annotated[str, typer.Option(metavar="NAME", help="slurm, pbs, torque, lsf or sge.")],
     runs_per_task: Annotated[int, typer.Option(min=1, help="Runs of a task, one after the other.")] = 50,
     time_limit: Annotated[
         str, typer.Option(metavar="H:MM:SS", help="Wall time of a task; it is requeued where that is not enough.")
@@ -97,19 +103,34 @@ def submit(
         list[str] | None,
         typer.Option("--directive", metavar="TEXT", help="Option of the scheduler, --partition=short say; repeatable."),
     ] = None,
+    task_directives: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task-directive",
+            metavar="TEXT",
+            help="One that the collecting job has not, --array=1-40%8 say; repeatable.",
+        ),
+    ] = None,
+    setup: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LINE", help="Line of shell that jobs begin with, 'module load python' say; repeatable."),
+    ] = None,
     retry_failed: _RetryFailed = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the scripts and submit nothing.")] = False,
 ) -> None:
     """Submit what is missing as a job array, with a job that collects; submitted again, go on from there."""
+    from tumorabm.sweep.lock import locked
     from tumorabm.sweep.schedulers import SchedulerError
 
     with clear_messages():
         limit_s = _limit(time_limit, warn_seconds)
         try:
-            _submit(
-                folder, scheduler, dry_run, retry_failed, array_limit,
-                runs_per_task=runs_per_task, time_limit_s=limit_s, warning_s=warn_seconds, directives=directives or [],
-            )  # fmt: skip
+            with nullcontext() if dry_run else locked(Path(folder)):
+                _submit(
+                    folder, scheduler, dry_run, retry_failed, array_limit,
+                    runs_per_task=runs_per_task, time_limit_s=limit_s, warning_s=warn_seconds,
+                    directives=directives or (), task_directives=task_directives or (), setup=setup or (),
+                )  # fmt: skip
         except SchedulerError as error:
             raise UserError(str(error)) from error
 
@@ -247,7 +268,7 @@ def _run_all(planned: Plan, missing: list[PlannedRun], jobs: int) -> set[str]:
                 progress.ended(result.run_id, f"took {result.wall_s:.1f} s", result.error)
 
             try:
-                run_all(planned.folder, missing, jobs, ended, writer.flush_if_due, FLUSH_S)
+                run_all(planned.folder, missing, jobs, ended, writer.flush_if_due, FLUSH_S / 10.0)
             finally:
                 writer.flush()
     except KeyboardInterrupt:
@@ -261,13 +282,15 @@ def _submit(
 ) -> None:
     from tumorabm.scenario.messages import unknown_name
     from tumorabm.sweep import schedulers
-    from tumorabm.sweep.submission import make_submission, warm_kernels, write_submission
+    from tumorabm.sweep.submission import make_submission
 
     if scheduler not in schedulers.SCHEDULERS:
         raise UserError(f"--scheduler {scheduler}: {unknown_name('scheduler', scheduler, schedulers.SCHEDULERS)}")
     if not dry_run:
         schedulers.require_scheduler(scheduler)
     planned, contents = _open(folder, set_aside=not dry_run)
+    if not dry_run:
+        _require_none_queued(planned)
     missing = _to_run(planned, contents, retry_failed)
     if not missing:
         print(f"all {len(planned.runs)} runs have a result; nothing is submitted")
@@ -277,17 +300,38 @@ def _submit(
     submission = make_submission(
         planned, missing, scheduler, most_tasks=array_limit, retry_failed=retry_failed, **options
     )
-    array, collector = map(str, submission.scripts)
     if dry_run:
+        array, collector = map(str, submission.scripts)
         print(f"# {array}\n{submission.array}\n# {collector}\n{submission.collect}")
         for command in schedulers.submit_commands(scheduler, array, collector)[:2]:
             print(f"# {' '.join(command)}")
-        return
+    else:
+        _hand_over(planned, missing, submission, scheduler)
+
+
+def _hand_over(planned: Plan, missing: list[PlannedRun], submission: Submission, scheduler: str) -> None:
+    """Write a submission, give it to the scheduler, and note its job."""
+    from tumorabm.sweep import schedulers
+    from tumorabm.sweep.submission import note_job, warm_kernels, write_submission
+
     say("compiling kernels for the nodes, unless that was done before")
-    warm_kernels(planned, missing[0])
+    warm_kernels(planned, missing)
     write_submission(submission)
-    job = schedulers.submit(scheduler, array, collector)
+    array, collector = map(str, submission.scripts)
+    job = schedulers.submit(scheduler, array, collector, lambda job: note_job(submission, scheduler, job))
     print(f"job {job}: {len(missing)} runs in {len(submission.tasks)} tasks; {shown(submission.folder)}")
+
+
+def _require_none_queued(planned: Plan) -> None:
+    """Refuse where an array that was submitted before still waits or runs: its runs would be done twice."""
+    from tumorabm.sweep.schedulers import is_queued
+    from tumorabm.sweep.submission import noted_jobs
+
+    for name, (scheduler, job) in noted_jobs(planned).items():
+        if is_queued(scheduler, job):
+            raise UserError(
+                f"{planned.folder}: job {job} of submission {name} waits or runs; expected its end, or: scancel {job}"
+            )
 
 
 def _limit(text: str, warning_s: int) -> int:

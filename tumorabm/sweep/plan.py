@@ -20,10 +20,10 @@ from tumorabm.scenario import Scenario, ScenarioError, scenario_from_dict
 from tumorabm.scenario.load import for_hours, read_scenario
 from tumorabm.scenario.messages import unknown_name
 from tumorabm.sweep.designs import Point, design_points
-from tumorabm.sweep.identity import run_id
+from tumorabm.sweep.identity import canonical, run_id
 from tumorabm.sweep.schema import Readout, Sweep, load_sweep
 
-PLAN, SWEEP, SCENARIO, PARTS = "plan.jsonl", "sweep.toml", "scenario.toml", "parts"
+PLAN, SWEEP, SCENARIO, PARTS, SUBMISSIONS = "plan.jsonl", "sweep.toml", "scenario.toml", "parts", "submissions"
 SUMS = "plan.sha256"
 _MOST_PROBLEMS = 50
 
@@ -185,6 +185,19 @@ def _require_readouts(sweep: Sweep, resolved: Sequence[tuple[Scenario, int]], pa
     _refuse(dict.fromkeys(f"{path}: {problem}" for problem in problems))
 
 
+def one_of_each_kind(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """Return runs such that each other one differs from one of them in no more than its numbers."""
+    return list({canonical(_without_numbers(run.parameters)): run for run in reversed(list(runs))}.values())
+
+
+def _without_numbers(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_numbers(item) for item in value]
+    return None if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 def _columns(scenarios: Iterable[Scenario]) -> list[str]:
     """Return the columns that any of the scenarios records; one model is made of all that record the same."""
     alike: dict[object, Scenario] = {}
@@ -231,14 +244,14 @@ def write_plan(path: Path, folder: Path) -> list[PlannedRun]:
     path
         Sweep file.
     folder
-        Made where it does not exist. A plan that is there already stays as it is.
+        Made where it does not exist. A plan with results, or one that was submitted, keeps its runs and readouts.
 
     Raises
     ------
     ScenarioError
         As `make_plan` raises it.
     OutputError
-        The folder cannot be written, or holds another plan with results.
+        The folder cannot be written, or holds another plan that has results or was submitted.
     """
     runs = make_plan(path)
     lines = [json.dumps(asdict(run), ensure_ascii=False) for run in runs]
@@ -251,10 +264,11 @@ def write_plan(path: Path, folder: Path) -> list[PlannedRun]:
     contents[SUMS] = _sums(contents)  # last: a folder without it holds no plan
     try:
         changed = [name for name, content in contents.items() if _differs(folder / name, content)]
-        if changed and any((folder / PARTS).glob("*")):
+        if _in_use(folder) and _means_another(folder, contents[PLAN], load_sweep(path)):
             changed = [name for name in changed if name != SUMS]
             raise OutputError(
-                f"{folder}: has results of another plan ({', '.join(changed)} changed); expected a new --out DIR"
+                f"{folder}: has results of another plan, or jobs of it ({', '.join(changed)} changed); "
+                "expected a new --out DIR"
             )
         folder.mkdir(parents=True, exist_ok=True)
         for name in contents if changed else ():
@@ -262,6 +276,20 @@ def write_plan(path: Path, folder: Path) -> list[PlannedRun]:
     except OSError as error:
         raise OutputError(f"{folder}: the plan cannot be written: {reason(error)}") from error
     return runs
+
+
+def _in_use(folder: Path) -> bool:
+    return any(any((folder / name).glob("*")) for name in (PARTS, SUBMISSIONS))
+
+
+def _means_another(folder: Path, plan: bytes, sweep: Sweep) -> bool:
+    """Return whether the plan that is there has other runs or readouts: comments and names of files do not count."""
+    try:
+        present = load_sweep(folder / SWEEP)
+    except ScenarioError:
+        return True
+    named_alike = present.model_copy(update={"scenario": sweep.scenario})
+    return _differs(folder / PLAN, plan) or named_alike != sweep
 
 
 def _sums(contents: Mapping[str, bytes]) -> bytes:

@@ -6,12 +6,12 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tumorabm.processes import ONE_THREAD
 
-SCHEDULERS = ("slurm", "pbs", "lsf", "sge")
+SCHEDULERS = ("slurm", "pbs", "torque", "lsf", "sge")
 ARRAY_LIMIT = 1000
 """Tasks of an array where the scheduler does not tell its limit: the least that is usual."""
 STOPPED_EARLY = 75
@@ -43,7 +43,11 @@ class Job:
     time_limit_s, warning_s
         Wall time of a task, and how long before its end it is warned, s.
     directives
-        More options of the scheduler, one directive each.
+        More options of the scheduler for both jobs, one directive each.
+    task_directives
+        More options of the scheduler for tasks.
+    setup
+        Lines of shell that both jobs begin with.
     """
 
     name: str
@@ -55,25 +59,28 @@ class Job:
     time_limit_s: int
     warning_s: int
     directives: Sequence[str] = ()
+    task_directives: Sequence[str] = ()
+    setup: Sequence[str] = ()
 
 
 def array_script(scheduler: str, job: Job) -> str:
     """Return the script of the array."""
-    head = [f"{_PREFIX[scheduler]} {line}" for line in (*_array_directives(scheduler, job), *job.directives)]
-    return "\n".join(["#!/bin/bash", *head, _body(scheduler, job)])
+    head = (*_array_directives(scheduler, job), *job.directives, *job.task_directives)
+    return _script(scheduler, head, job, _body(scheduler, job))
 
 
 def collect_script(scheduler: str, job: Job) -> str:
     """Return the script of the job that collects when the array has ended, however it ended."""
-    name, log = f"{job.name}-collect", _quoted(f"{job.logs}/collect.log")
+    name, log = f"{job.name}-collect", _log(scheduler, job, "collect.log")
+    of_pbs = (f"-N {name}", f"-o {log}", "-j oe")
     by_scheduler = {
         "slurm": (f"--job-name={name}", f"--output={log}", "--ntasks=1", "--cpus-per-task=1"),
-        "pbs": (f"-N {name}", f"-o {log}", "-j oe"),
+        "pbs": of_pbs,
+        "torque": of_pbs,
         "lsf": (f"-J {name}", f"-o {log}", "-n 1"),
         "sge": (f"-N {name}", f"-o {log}", "-j y", "-S /bin/bash"),
     }
-    head = [f"{_PREFIX[scheduler]} {line}" for line in (*by_scheduler[scheduler], *job.directives)]
-    return "\n".join(["#!/bin/bash", *head, f"exec {shlex.join(job.collector)}", ""])
+    return _script(scheduler, (*by_scheduler[scheduler], *job.directives), job, f"exec {shlex.join(job.collector)}\n")
 
 
 def submit_commands(scheduler: str, array: str, collect: str) -> tuple[list[str], list[str], bool]:
@@ -99,13 +106,14 @@ def submit_commands(scheduler: str, array: str, collect: str) -> tuple[list[str]
             False,
         ),
         "pbs": (["qsub", array], ["qsub", "-W", "depend=afterany:{job}", collect], False),
+        "torque": (["qsub", array], ["qsub", "-W", "depend=afteranyarray:{job}", collect], False),
         "lsf": (["bsub"], ["bsub", "-w", "ended({job})"], True),
         "sge": (["qsub", "-terse", array], ["qsub", "-terse", "-hold_jid", "{job}", collect], False),
     }[scheduler]
 
 
-def submit(scheduler: str, array: str, collect: str) -> str:
-    """Submit both scripts; return the id of the array.
+def submit(scheduler: str, array: str, collect: str, submitted: Callable[[str], object]) -> str:
+    """Submit both scripts, and tell the id of the array as soon as there is one; return it.
 
     Raises
     ------
@@ -114,6 +122,7 @@ def submit(scheduler: str, array: str, collect: str) -> str:
     """
     of_array, of_collect, from_input = submit_commands(scheduler, array, collect)
     job = _job_id(scheduler, _call(of_array, array if from_input else None))
+    submitted(job)
     try:
         _call([word.format(job=job) for word in of_collect], collect if from_input else None)
     except SchedulerError as error:
@@ -150,20 +159,39 @@ def array_limit(scheduler: str) -> int:
     return most
 
 
+def is_queued(scheduler: str, job: str) -> bool:
+    """Return whether a job waits or runs, where the scheduler is Slurm and knows; else False."""
+    if scheduler != "slurm":
+        return False
+    try:
+        return bool(_call(["squeue", "--noheader", "--format=%T", f"--jobs={job}"]).strip())
+    except SchedulerError:  # it has forgotten the job, or is not there
+        return False
+
+
 # -- scripts --------------------------------------------------------------------------------------------------------
 
-_PREFIX = {"slurm": "#SBATCH", "pbs": "#PBS", "lsf": "#BSUB", "sge": "#$"}
-_LOG = {"slurm": "task-%a.log", "pbs": "", "lsf": "task-%I.log", "sge": ""}
-"""What a task prints to, by its index where the scheduler's pattern can say that, else a folder."""
+_PREFIX = {"slurm": "#SBATCH", "pbs": "#PBS", "torque": "#PBS", "lsf": "#BSUB", "sge": "#$"}
+_LOG = {"slurm": "task-%a.log", "lsf": "task-%I.log"}
+"""What a task prints to, by its index, where the scheduler's pattern can say that; else a folder."""
 
 
-def _quoted(path: str) -> str:
-    return f'"{path}"' if re.search(r"\s", path) else path
+def _script(scheduler: str, directives: Sequence[str], job: Job, body: str) -> str:
+    threads = " ".join(f"{name}={count}" for name, count in ONE_THREAD.items())
+    head = (f"{_PREFIX[scheduler]} {line}" for line in directives)
+    return "\n".join(["#!/bin/bash", *head, f"export {threads}", *job.setup, body])
+
+
+def _log(scheduler: str, job: Job, name: str) -> str:
+    """Return the path of a log as a directive takes it: what is special in it must not be."""
+    folder = job.logs.replace("%", "%%") if scheduler in _LOG else job.logs
+    path = f"{folder}/{name}"
+    return f'"{path}"' if re.search(r"[\s#]", path) else path
 
 
 def _array_directives(scheduler: str, job: Job) -> tuple[str, ...]:
     time, n = _clock(job.time_limit_s), job.n_tasks
-    logs = _quoted(f"{job.logs}/{_LOG[scheduler]}")
+    logs = _log(scheduler, job, _LOG.get(scheduler, ""))
     if scheduler == "slurm":
         return (
             f"--job-name={job.name}", f"--array=1-{n}", f"--output={logs}", "--open-mode=append",
@@ -172,6 +200,8 @@ def _array_directives(scheduler: str, job: Job) -> tuple[str, ...]:
     if scheduler == "pbs":
         indices = f"-J 1-{n}" if n > 1 else "-v PBS_ARRAY_INDEX=1"  # an array of one is refused
         return (f"-N {job.name}", indices, f"-o {logs}", "-j oe", f"-l walltime={time}", "-r y")
+    if scheduler == "torque":
+        return (f"-N {job.name}", f"-t 1-{n}", f"-o {logs}", "-j oe", f"-l walltime={time}", "-r y")
     if scheduler == "lsf":
         minutes, warning = -(-job.time_limit_s // 60), -(-job.warning_s // 60)
         return (
@@ -189,19 +219,17 @@ _STOPPED = {
     # one task: in the last of an array SLURM_JOB_ID is that of the whole array
     "slurm": 'exec scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"',
     "pbs": 'exec qrerun "$PBS_JOBID"',
+    "torque": 'exec qrerun "$PBS_JOBID"',
     "lsf": f"exit {STOPPED_EARLY} # -Q above requeues it",
     "sge": "exit 99 # requeues it",
 }
 
 
 def _body(scheduler: str, job: Job) -> str:
-    threads = " ".join(f"{name}={count}" for name, count in ONE_THREAD.items())
     worker = shlex.join(job.worker)
-    if scheduler == "pbs":  # which gives no warning before the limit
+    if scheduler in ("pbs", "torque"):  # which give no warning before the limit
         worker = f"timeout --preserve-status --signal=USR1 {job.time_limit_s - job.warning_s} {worker}"
     return f"""
-export {threads}
-
 # compiled kernels, from a folder of all nodes to one of this task: no waiting for, and no races on, a shared disk
 cache=$(mktemp -d "${{TMPDIR:-/tmp}}/tumorabm-XXXXXXXX") || exit 1
 cp -r {shlex.quote(job.cache)}/. "$cache" 2>/dev/null
@@ -248,7 +276,7 @@ def _call(command: Sequence[str], script: str | None = None) -> str:
     return done.stdout
 
 
-_JOB_ID = {"slurm": r"^(\d+)", "pbs": r"^(\S+)", "lsf": r"<(\d+)>", "sge": r"^(\d+)"}
+_JOB_ID = {"slurm": r"^(\d+)", "pbs": r"^(\S+)", "torque": r"^(\S+)", "lsf": r"<(\d+)>", "sge": r"^(\d+)"}
 
 
 def _job_id(scheduler: str, answer: str) -> str:

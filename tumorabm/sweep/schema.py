@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Annotated, Any, Literal
 
@@ -49,6 +50,7 @@ class Range(Section):
     low: float = Field(description="lowest value")
     high: float = Field(description="highest value")
     scale: Literal["linear", "log"] = Field("linear", description="even in the value, or in its logarithm")
+    whole: bool = Field(False, description="only whole numbers, low and high among them")
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Range:
@@ -56,13 +58,19 @@ class Range(Section):
             refuse([Problem(("high",), f"expected more than low, {self.low:g}")])
         if self.scale == "log" and self.low <= 0.0:
             refuse([Problem(("low",), "expected a number > 0, because the scale is logarithmic")])
+        if self.whole:
+            refuse(
+                Problem((name,), "expected a whole number, because only whole ones are taken")
+                for name in ("low", "high")
+                if not getattr(self, name).is_integer()
+            )
         return self
 
     def at(self, share: float) -> float:
-        """Return the value at a share, 0 to 1, of the range."""
-        if self.scale == "log":
-            return float(self.low * (self.high / self.low) ** share)
-        return float(self.low + (self.high - self.low) * share)
+        """Return the value at a share, 0 to 1, of the range; each whole number has the numbers up to the next one."""
+        high = self.high + 1.0 if self.whole else self.high
+        value = self.low * (high / self.low) ** share if self.scale == "log" else self.low + (high - self.low) * share
+        return math.floor(min(value, self.high)) if self.whole else float(value)
 
 
 class Sampled(Section):

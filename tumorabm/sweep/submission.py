@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tumorabm.kernels import cache_folder
 from tumorabm.output.run_folder import OutputError, reason, write_whole
-from tumorabm.sweep.plan import Plan, PlannedRun, scenario_of
+from tumorabm.sweep.plan import SUBMISSIONS, Plan, PlannedRun, one_of_each_kind, scenario_of
 from tumorabm.sweep.schedulers import Job, array_script, collect_script
 
-TASKS = "tasks.txt"
+TASKS, JOB = "tasks.txt", "job.txt"
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ def make_submission(
     most_tasks: int,
     time_limit_s: int,
     warning_s: int,
-    directives: Sequence[str],
     retry_failed: bool,
+    directives: Sequence[str] = (),
+    task_directives: Sequence[str] = (),
+    setup: Sequence[str] = (),
 ) -> Submission:
     """Return a submission of the missing runs; nothing is written.
 
@@ -67,7 +69,7 @@ def make_submission(
         More where there would be more than ``most_tasks`` tasks.
     most_tasks
         Of an array.
-    time_limit_s, warning_s, directives
+    time_limit_s, warning_s, directives, task_directives, setup
         As in `tumorabm.sweep.schedulers.Job`.
     retry_failed
         Whether ``missing`` holds runs that failed.
@@ -76,7 +78,7 @@ def make_submission(
     ids = [run.run_id for run in missing]
     tasks = tuple(tuple(ids[start : start + runs_per_task]) for start in range(0, len(ids), runs_per_task))
     sweep_folder = plan.folder.resolve()
-    folder = _free_name(sweep_folder / "submissions")
+    folder = _free_name(sweep_folder / SUBMISSIONS)
     command = (sys.executable, "-m", "tumorabm", "sweep")
     retry = ("--retry-failed",) if retry_failed else ()
     job = Job(
@@ -89,6 +91,8 @@ def make_submission(
         time_limit_s=time_limit_s,
         warning_s=warning_s,
         directives=directives,
+        task_directives=task_directives,
+        setup=setup,
     )
     return Submission(folder, tasks, array_script(scheduler, job), collect_script(scheduler, job))
 
@@ -112,8 +116,29 @@ def write_submission(submission: Submission) -> None:
         raise OutputError(f"{submission.folder}: cannot be written: {reason(error)}") from error
 
 
-def warm_kernels(plan: Plan, run: PlannedRun) -> None:
-    """Compile what a run needs, unless that was done before, and copy it into the sweep folder for all nodes.
+def note_job(submission: Submission, scheduler: str, job: str) -> None:
+    """Write down which job a submission is.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    try:
+        write_whole(submission.folder / JOB, f"{scheduler} {job}\n".encode())
+    except OSError as error:
+        raise OutputError(f"{submission.folder}: cannot be written: {reason(error)}") from error
+
+
+def noted_jobs(plan: Plan) -> dict[str, tuple[str, str]]:
+    """Return scheduler and job of each submission of a plan, by the name of its folder."""
+    notes = sorted((plan.folder / SUBMISSIONS).glob(f"*/{JOB}"))
+    words = {path.parent.name: path.read_text(encoding="utf-8").split() for path in notes}
+    return {name: (of[0], of[1]) for name, of in words.items() if len(of) == 2}
+
+
+def warm_kernels(plan: Plan, runs: Sequence[PlannedRun]) -> None:
+    """Compile what runs need, unless that was done before, and copy it into the sweep folder for all nodes.
 
     Raises
     ------
@@ -122,9 +147,9 @@ def warm_kernels(plan: Plan, run: PlannedRun) -> None:
     """
     from tumorabm.model import TumorModel
 
-    scenario, _ = scenario_of(plan, run)
-    model = TumorModel(scenario, threads=1)
-    model.step()
+    for run in one_of_each_kind(runs):
+        scenario, _ = scenario_of(plan, run)
+        TumorModel(scenario, threads=1).step()
     warmed = cache_folder()
     target = plan.folder / "kernels" / "tumorabm" / warmed.name
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
