@@ -115,6 +115,12 @@ def test_a_simulation_is_the_model_of_the_scenario_to_the_bit(path):
     assert (simulation.problem, simulation.running) == ("", True)
 
 
+def test_mesas_own_scenarios_change_nothing(path):
+    """From 3.5 on Mesa gives one to the model that it makes at a reset."""
+    simulation = Simulation(path=str(path), scenario=object(), **values_of(path))
+    assert (simulation.problem, simulation.values) == ("", values_of(path))
+
+
 def test_a_simulation_ends_with_its_scenario(path):
     simulation = Simulation(str(path))
     for _ in range(40):

@@ -71,7 +71,7 @@ def Tissue(path: str) -> None:
         simulation,
         components=[],
         model_params={
-            "scenario": path,
+            "path": path,
             **{
                 name: _shown(of, values[name], simulation.value.values.get(name, of["value"]))
                 for name, of in controls.items()

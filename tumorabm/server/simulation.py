@@ -25,8 +25,10 @@ class Simulation(mesa.Model):
 
     Parameters
     ----------
+    path
+        Of a scenario file.
     scenario
-        Path of a scenario file.
+        Not used: Mesa from 3.5 on gives one of its own kind to models that it makes anew.
     **kwargs
         Values of the controls (`tumorabm.server.controls.controls_of`); by default the scenario's own.
 
@@ -47,7 +49,7 @@ class Simulation(mesa.Model):
         never done.
     """
 
-    def __init__(self, scenario: str, **kwargs: object) -> None:
+    def __init__(self, path: str, scenario: object = None, **kwargs: object) -> None:
         super().__init__()
         self.lock = threading.RLock()
         self.shown = threading.Event()
@@ -57,7 +59,7 @@ class Simulation(mesa.Model):
         self.doses_h: list[float] = []
         self.values = {name: getattr(value, "value", value) for name, value in kwargs.items()}  # Solara's, or plain
         with self._problems_noted():
-            self.tissue = TumorModel(scenario, **parameters_of(load_scenario(scenario), self.values))
+            self.tissue = TumorModel(path, **parameters_of(load_scenario(path), self.values))
         self.running = self.tissue is not None
 
     def step(self) -> None:
