@@ -214,10 +214,11 @@ def movie(
         typer.Option(metavar="FILE", help="GIF, or MP4 where ffmpeg is installed; by default movie.gif in RUN_DIR."),
     ] = None,
     fps: Annotated[float, typer.Option(min=0.1, max=50.0, help="Frames a second.")] = 4.0,
+    site: Annotated[str, typer.Option(metavar="SITE", help="Site of the cells.")] = "primary",
 ) -> None:
     """Draw the cells of a run over a field through all recorded times."""
     with clear_messages():
-        print(shown(_animate(Path(run_folder), what, out, fps)))
+        print(shown(_animate(Path(run_folder), what, out, fps, site)))
 
 
 @app.command()
@@ -553,7 +554,7 @@ def _way_on(folder: RunFolder) -> str:
     return f"; to go on: tumorabm resume {shown(folder.path)}" if folder.kept else ""
 
 
-def _animate(folder: Path, field: str | None, out: str | None, fps: float) -> Path:
+def _animate(folder: Path, field: str | None, out: str | None, fps: float, site: str) -> Path:
     """Write the movie of a run and show how far it is."""
     from tumorabm.output.movie import require_writer, write_movie
 
@@ -567,7 +568,7 @@ def _animate(folder: Path, field: str | None, out: str | None, fps: float) -> Pa
             def after_frame(done: int, total: int) -> None:
                 progress.advance_to(done / total, f"{done} of {total} frames")
 
-            return write_movie(folder, path, field, fps, after_frame)
+            return write_movie(folder, path, field, fps, after_frame, site=site)
 
 
 @contextmanager

@@ -273,7 +273,7 @@ def test_another_scenario_of_the_folder_can_be_chosen(tab):
 def test_moved_controls_count_from_the_reset_on_and_say_so(tab):
     tab.page.get_by_label("seed").fill("9")
     tab.page.get_by_label("seed").press("Tab")
-    tab.choose("perturbation", "asns")
+    tab.choose("perturbation", "asns, factor")
     wait_until(lambda: tab.body().count("press Reset") == 2)
     tab.press("Reset")
     wait_until(lambda: "press Reset" not in tab.body())

@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.unit.test_figures import content
+from tests.unit.test_sites import content as sites_content
 from tumorabm import TumorModel
 from tumorabm.cli import app
 from tumorabm.output import movie, style
@@ -19,7 +20,7 @@ from tumorabm.output.gif import GifWriter
 from tumorabm.output.movie import write_movie
 from tumorabm.output.recorder import Recorder, record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
-from tumorabm.output.snapshots import FieldSnapshots
+from tumorabm.output.snapshots import CellSnapshot, CellSnapshots, FieldSnapshots
 from tumorabm.scenario import scenario_from_dict
 
 DOSE = {"drug": "asparaginase", "formulation": "pegaspargase", "dose_iu_per_m2": 2500.0, "day": 0.05}
@@ -102,6 +103,30 @@ def test_the_colours_of_a_gif_are_those_of_all_pictures() -> None:
     for colour in (style.PALETTE[0], style.DEAD_COLOUR, *style.FIELD_COLOURS, "black"):
         assert tuple(round(255 * part) for part in to_rgb(colour)) in palette
     assert len(movie._palette({str(number): "black" for number in range(40)})) <= 256
+
+
+def test_each_site_has_a_movie_of_its_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Recorder, "_draw_summary", lambda self: None)
+    scenario = scenario_from_dict(
+        {"name": "two", **sites_content(output={"cells_every_h": 1.0, "fields_every_h": 1.0})}
+    )
+    folder = record_run(
+        TumorModel(scenario, threads=1), scenario, RunFolder("two", 1, out=tmp_path / "run"), n_steps=20
+    )
+    drawn = []
+
+    def read(self, *arguments: object, before=CellSnapshot.read):
+        drawn.append(self.count)
+        return before(self, *arguments)
+
+    monkeypatch.setattr(CellSnapshot, "read", read)
+    for site in ("primary", "lung"):
+        assert command(folder, "--site", site, "--out", tmp_path / f"{site}.gif").exit_code == 0
+        cells = CellSnapshots(folder)
+        assert set(drawn) == {cells.at(time_h, site).count for time_h in cells.times_h}
+        drawn.clear()
+    result = command(folder, "--site", "lnug")
+    assert (result.exit_code, "lnug: unknown site; nearest valid name: lung" in result.stderr) == (2, True)
 
 
 def test_one_recorded_time_is_refused_with_the_keys_to_set(tmp_path: Path) -> None:

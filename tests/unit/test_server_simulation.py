@@ -85,7 +85,13 @@ def test_a_scenario_without_a_dose_can_be_given_one(path):
 
 
 def test_the_other_controls_are_keys_of_the_scenario(path):
-    moved = {"asns_blast": 1.5, "density_per_mm2": 50.0, "seed": "9", "perturbation": "gcn2", "perturbation_value": 0.5}
+    moved = {
+        "asns_blast": 1.5,
+        "density_per_mm2": 50.0,
+        "seed": "9",
+        "perturbation": "gcn2, factor",
+        "perturbation_value": 0.5,
+    }
     parameters = parameters_of(load_scenario(path), values_of(path, **moved))
     assert parameters == {
         "cells.blast.asns_relative": 1.5,

@@ -33,9 +33,9 @@ from tumorabm.output.map_plot import (
     slice_at,
     when,
 )
-from tumorabm.output.run_folder import OutputError, require_columns, require_run
+from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
 from tumorabm.output.snapshots import CellSnapshots, FieldSnapshots, cell_types, nearest, unit_of
-from tumorabm.output.written import dose_days, title_of, written_scenario
+from tumorabm.output.written import dose_days, require_site, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 SUFFIXES = (".gif", ".mp4")
@@ -50,8 +50,10 @@ def write_movie(
     field: str | None = None,
     fps: float = 4.0,
     after_frame: Callable[[int, int], object] = lambda done, total: None,
+    *,
+    site: str = PRIMARY,
 ) -> Path:
-    """Write a movie of the primary site of a run: live and dead cells over a field, with the time and the doses.
+    """Write a movie of a site of a run: live and dead cells over a field, with the time and the doses.
 
     There is a frame for each time at which both cells and fields were recorded. The scale of the field is the same in
     all of them.
@@ -59,7 +61,7 @@ def write_movie(
     Parameters
     ----------
     folder
-        Run folder with scenario.toml, timeseries.parquet, cells.parquet and fields.zarr.
+        Run folder with scenario.toml, timeseries.parquet, cells.parquet and the site's fields.
     out
         File to write: a GIF, or an MP4 where ffmpeg is installed.
     field
@@ -68,6 +70,8 @@ def write_movie(
         Frames a second.
     after_frame
         Called with the numbers of frames that are done and of all.
+    site
+        Name of the site.
 
     Returns
     -------
@@ -77,24 +81,26 @@ def write_movie(
     Raises
     ------
     OutputError
-        There is no such run or field, the run is well mixed, fewer than two times were recorded, the suffix is another,
-        or ffmpeg is missing or fails.
+        There is no such run, site or field, the site is well mixed, fewer than two times were recorded, the suffix is
+        another, or ffmpeg is missing or fails.
     OSError
         The file cannot be written.
     """
     folder = Path(folder)
     require_writer(out)
-    require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
+    require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet")
+    require_site(folder, site)
+    require_run(folder, fields_name(site))
     require_columns(folder / "cells.parquet", "time_h", "site", "type", "phase")
-    fields, cells = FieldSnapshots(folder), CellSnapshots(folder)
+    fields, cells = FieldSnapshots(folder, site), CellSnapshots(folder)
     name = require_field(fields, field)
     if fields.well_mixed:
-        raise OutputError(f"{folder}: the run is well mixed, expected one with a map")
+        raise OutputError(f"{folder}: the site {site} is well mixed, expected one with a map")
     times_h = _common_times(folder, cells, fields)
     partial = out.with_name(f".partial-{out.name}")  # ends as it shall, by which ffmpeg knows the format
     try:
         with style.new_figure((_MAP_INCHES, _MAP_INCHES + _STRIP_INCHES)) as figure:
-            scene = _Scene(figure, folder, cells, fields, name, times_h)
+            scene = _Scene(figure, folder, site, cells, fields, name, times_h)
             with _writer(partial, figure, scene.colours, fps) as writer:
                 for number, time_h in enumerate(times_h, start=1):
                     scene.show(time_h)
@@ -147,6 +153,7 @@ class _Scene:
         self,
         figure: Figure,
         folder: Path,
+        site: str,
         cells: CellSnapshots,
         fields: FieldSnapshots,
         field: str,
@@ -154,13 +161,14 @@ class _Scene:
     ) -> None:
         scenario = written_scenario(folder)
         self._doses_h = [24.0 * day for day in dose_days(scenario)]
-        figure.suptitle(title_of(scenario))
+        figure.suptitle(title_of(scenario) + ("" if site == PRIMARY else f", {site}"))
         figure.get_layout_engine().set(**style.SPACING)
         self._cells, self._fields, self._field, self._last_h = cells, fields, field, times_h[-1]
+        self._site = site
         self._types = cell_types(folder)
         self.colours = group_colours([*self._types, "dead"])
-        self._middle_um = middle_of(cells.at(times_h[-1]), fields) if len(fields.shape) == 3 else None
-        most = max(cells.at(time_h).count for time_h in times_h)
+        self._middle_um = middle_of(cells.at(times_h[-1], site), fields) if len(fields.shape) == 3 else None
+        most = max(cells.at(time_h, site).count for time_h in times_h)
         self._one_in = 1 if self._middle_um is not None else max(1, -(-most // MOST_CELLS_DRAWN))
         self._map, strip = figure.subplots(2, 1, height_ratios=(_MAP_INCHES, _STRIP_INCHES))
         self._map.set_axis_off()
@@ -181,7 +189,7 @@ class _Scene:
         self._image.set_data(self._values(time_h))
         for shown in self._discs:
             shown.remove()
-        cells, counts = self._cells.at(self._cells.times_h[nearest(self._cells.times_h, time_h)]).read(
+        cells, counts = self._cells.at(self._cells.times_h[nearest(self._cells.times_h, time_h)], self._site).read(
             self._types, self._one_in, self._middle_um
         )
         groups = {name: cells[cells["group"] == name] for name, count in counts.items() if count}
@@ -199,7 +207,7 @@ class _Scene:
 
     def _draw_strip(self, ax: Axes, folder: Path) -> tuple[Line2D, float]:
         """Draw live cells and doses over time; return the line that marks the present, and the unit of time in h."""
-        series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", PRIMARY)])
+        series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", self._site)])
         unit, length_h = style.time_unit(self._last_h)
         for name in self._types:
             ax.plot(series["time_h"] / length_h, series[f"live_{name}"], color=self.colours[name])

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tumorabm.output.run_folder import OutputError
+from tumorabm.scenario.messages import unknown_name
 from tumorabm.scenario.pharmacology_schema import Pharmacology
+from tumorabm.scenario.site_schema import PRIMARY
 
 
 def written_scenario(folder: Path) -> dict[str, Any]:
@@ -21,6 +24,13 @@ def written_scenario(folder: Path) -> dict[str, Any]:
         It cannot be read.
     """
     return tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+
+
+def require_site(folder: Path, site: str) -> None:
+    """Raise OutputError where a run has no such site."""
+    sites = [PRIMARY, *written_scenario(folder).get("sites", {})]
+    if site not in sites:
+        raise OutputError(f"{folder}: {site}: {unknown_name('site', site, sites)}")
 
 
 def dose_days(scenario: Mapping[str, Any]) -> list[float]:

@@ -34,7 +34,7 @@ def serve(
     from solara.__main__ import run
 
     os.environ[SCENARIO_VARIABLE] = str(Path(scenario).resolve())
-    say(f"http://localhost:{port} shows the page; Ctrl-C ends it")
+    say(f"http://localhost:{port} shows the page in a moment; Ctrl-C ends it")
     with suppress(click.exceptions.Abort):  # Ctrl-C
         run.main(
             [

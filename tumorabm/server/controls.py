@@ -14,6 +14,7 @@ from tumorabm.scenario.pharmacology_schema import ENZYME
 
 NO_PERTURBATION = "none"
 DOSE_RANGE_IU_PER_M2 = (0.0, 10_000.0)
+_PERTURBATIONS = {f"{name}, {'level' if lever.is_level else 'factor'}": name for name, lever in PERTURBATIONS.items()}
 _ASNS = "asns_"
 
 Values = Mapping[str, object]
@@ -44,8 +45,8 @@ def controls_of(scenario: Scenario) -> dict[str, dict[str, object]]:
     for name, asns in _asns_by_group(scenario).items():
         controls[_ASNS + name] = _slider(f"ASNS of {name}, relative", asns, 0.01, max(3.0, 2.0 * asns), 0.01)
     if scenario.metabolic:
-        controls["perturbation"] = _choice("perturbation", NO_PERTURBATION, (NO_PERTURBATION, *PERTURBATIONS))
-        controls["perturbation_value"] = _slider("its value", 0.0, 0.0, 3.0, 0.05)
+        controls["perturbation"] = _choice("perturbation", NO_PERTURBATION, (NO_PERTURBATION, *_PERTURBATIONS))
+        controls["perturbation_value"] = _slider("its factor or level", 0.0, 0.0, 3.0, 0.05)
     if (key := _density_key(scenario)) is not None:
         density = getattr(scenario.vessels, key)
         unit = key.removeprefix("density_per_").replace("mm2", "mm²").replace("mm3", "mm³")
@@ -69,7 +70,7 @@ def parameters_of(scenario: Scenario, values: Values) -> dict[str, object]:
         elif name == "seed":
             parameters["seed"] = plain_value(str(value))
     if (perturbed := values.get("perturbation", NO_PERTURBATION)) != NO_PERTURBATION:
-        parameters[f"perturbations.{perturbed}"] = values.get("perturbation_value", 0.0)
+        parameters[f"perturbations.{_PERTURBATIONS[perturbed]}"] = values.get("perturbation_value", 0.0)
     return parameters
 
 

@@ -53,10 +53,12 @@ def ChosenScenario() -> None:
     with solara.Sidebar():
         solara.Select("scenario", list(scenarios), chosen, on_value=choose)
     # A pass without a tissue takes Mesa's controls away; they would go on with what was set for the scenario before.
-    shown, show = solara.use_state(chosen)
+    shown, show = solara.use_state("")
     solara.use_effect(lambda: show(chosen), [chosen])
     if shown == chosen:
         Tissue(str(scenarios[chosen])).key(chosen)
+    else:
+        solara.Info(f"The tissue of {chosen} is being made; the first time kernels are compiled, about half a minute.")
 
 
 @solara.component
