@@ -30,11 +30,23 @@ def begin(target: Callable[..., object], *arguments: object) -> tuple[BaseProces
     """
     context = multiprocessing.get_context("spawn")  # no thread, lock or file of this process goes with it
     here, there = context.Pipe()
-    process = context.Process(target=target, args=(*arguments, there), daemon=True)
+    process = context.Process(target=_serve, args=(target, *arguments, there), daemon=True)
     with _interrupts_held(), _environment(ONE_THREAD):
         process.start()
     there.close()
     return process, here
+
+
+def _serve(target: Callable[..., object], *arguments: object) -> None:
+    """Call ``target`` in a process that also ends when its parent was killed."""
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    target(*arguments)
 
 
 @contextmanager

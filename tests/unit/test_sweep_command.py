@@ -1,5 +1,6 @@
 """``tumorabm sweep``: nothing run twice, nothing lost, faults told, and the tables and pictures of what was done."""
 
+import itertools
 import math
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ import tumorabm
 from tumorabm.cli import app
 from tumorabm.model import TumorModel
 from tumorabm.scenario import load_scenario
-from tumorabm.sweep import collect, pool
+from tumorabm.sweep import collect, plot, pool
 from tumorabm.sweep.execute import execute, read_off
 from tumorabm.sweep.plan import read_plan
 from tumorabm.sweep.result import failed
@@ -344,6 +345,27 @@ def test_a_part_that_grows_while_it_is_collected_gives_the_runs_it_had(tmp_path,
     assert set(pd.read_parquet(folder / "timeseries.parquet")["run_id"]) == {plan.runs[0].run_id}
     monkeypatch.undo()
     assert sweep("status", folder).stdout.splitlines()[1] == "done: 2"
+
+
+def test_two_that_collect_at_once_do_not_meet(tmp_path, monkeypatch):
+    table = tmp_path / "results.parquet"
+    first = collect._beside(table)
+    monkeypatch.setattr(collect.os, "getpid", lambda: -1)
+    second = collect._beside(table)
+    with first as one:
+        one.write_text("first")
+        with second as other:
+            other.write_text("second")
+        assert (table.read_text(), one.read_text()) == ("second", "first")
+    assert (table.read_text(), [path.name for path in tmp_path.iterdir()]) == ("first", ["results.parquet"])
+
+
+def test_a_sampled_design_has_no_heat_map():
+    points = pd.DataFrame({"a": np.arange(9.0), "b": np.arange(9.0), "seed": 1, "status": "done", "live": 1.0})
+    grid = pd.DataFrame(itertools.product([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]), columns=["a", "b"]).assign(live=2.0)
+    assert not plot._fill_a_table(points, ["a", "b"])
+    assert plot._fill_a_table(grid, ["a", "b"])
+    assert plot._fill_a_table(grid.iloc[:5], ["a", "b"]), "some runs are still missing"
 
 
 def test_short_runs_share_a_row_group(copy, monkeypatch):

@@ -2,13 +2,17 @@
 
 import json
 import math
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tumorabm.output.provenance import hash_of_sources
 from tumorabm.output.run_folder import OutputError
 from tumorabm.scenario import ScenarioError, scenario_from_dict
+from tumorabm.sweep import identity
 from tumorabm.sweep.designs import design_points, varying
 from tumorabm.sweep.identity import canonical, run_id
 from tumorabm.sweep.plan import (
@@ -292,6 +296,28 @@ def test_a_table_of_points_that_is_wrong_is_refused(write, tmp_path, content, pa
         assert part in message
 
 
+def test_decimals_of_a_database_are_numbers(write, tmp_path):
+    pd.DataFrame({"cells.blast.asns_relative": [Decimal("0.5")], "cells.blast.count": [Decimal(3)]}).to_parquet(
+        tmp_path / "points.parquet"
+    )
+    run = make_plan(write('[design]\nkind = "list"\nfile = "points.parquet"'))[0]
+    assert run.parameters == {"cells.blast.asns_relative": 0.5, "cells.blast.count": 3}
+    json.dumps(run.parameters)
+
+
+def test_values_of_other_kinds_and_endless_fields_are_refused(write, tmp_path):
+    pd.DataFrame({"seed": [pd.Timestamp("2020-01-01")]}).to_parquet(tmp_path / "points.parquet")
+    message = complaint(write('[design]\nkind = "list"\nfile = "points.parquet"'))
+    assert "points.parquet: row 1: seed = 2020-01-01 00:00:00: expected a number" in message
+    (tmp_path / "points.csv").write_text("cells.blast.count\n" + '"' + "9" * 200_000)
+    assert "points.csv: is damaged, or no table" in complaint(write('[design]\nkind = "list"\nfile = "points.csv"'))
+
+
+def test_one_place_of_a_list_has_one_key(write):
+    text = GRID.replace("[design.parameters]", '[design.parameters]\n"vessels.positions_um.00" = [[20.0, 20.0]]')
+    assert "expected an index from 0 to 0, not 00" in complaint(write(text))
+
+
 def test_a_parquet_file_that_is_none_is_refused(write, tmp_path):
     (tmp_path / "points.parquet").write_text("a,b\n")
     assert "points.parquet: is damaged" in complaint(write('[design]\nkind = "list"\nfile = "points.parquet"'))
@@ -364,6 +390,30 @@ def test_comments_and_names_of_files_make_no_other_plan_but_readouts_do(write, t
         write_plan(path, folder)
 
 
+@pytest.mark.parametrize("name", ["plan.jsonl", "sweep.toml", "scenario.toml"])
+@pytest.mark.parametrize("damage", [b"", b"\xff\n"])
+def test_a_damaged_file_of_a_plan_is_mended_by_planning_again(write, tmp_path, name, damage):
+    folder = tmp_path / "out"
+    runs = write_plan(write(), folder)
+    (folder / "parts").mkdir()
+    (folder / "parts" / "part-1.parquet").write_bytes(b"results")
+    before = (folder / name).read_bytes()
+    (folder / name).write_bytes(damage)
+    assert write_plan(write(), folder) == runs
+    assert (folder / name).read_bytes() == before
+    (folder / name).write_bytes(damage)
+    if name != "scenario.toml":  # of which all that matters is in the plan
+        with pytest.raises(OutputError, match="another plan, or jobs of it"):
+            write_plan(write(head="seeds = 4"), folder)
+
+
+def test_what_reads_results_off_a_run_counts_as_code():
+    package = Path(identity.__file__).parents[1]
+    for name in identity._READING:
+        assert (package / name).exists()
+        assert hash_of_sources([name]) != hash_of_sources()
+
+
 def test_a_scenario_or_a_sweep_that_was_edited_after_the_plan_is_noticed(write, tmp_path):
     write_plan(write(), tmp_path / "out")
     (tmp_path / "out" / "scenario.toml").write_text(SCENARIO.replace("[[30.0, 30.0]]", "[[30.0, 31.0]]"))
@@ -382,7 +432,7 @@ def test_a_file_of_the_plan_that_was_edited_or_cut_off_is_noticed(write, tmp_pat
 
 def test_another_version_of_the_code_is_refused(write, tmp_path, monkeypatch):
     write_plan(write(), tmp_path / "out")
-    monkeypatch.setattr("tumorabm.sweep.plan.model_version", lambda: "0.0.2")
+    monkeypatch.setattr("tumorabm.sweep.plan.code_version", lambda: "0.0.2")
     with pytest.raises(OutputError, match=r"was planned with the code .*, this is 0\.0\.2"):
         require_as_planned(read_plan(tmp_path / "out"))
 

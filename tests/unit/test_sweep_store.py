@@ -94,6 +94,12 @@ def test_a_part_of_another_format_is_refused_and_stays(tmp_path):
     assert path.exists()
 
 
+def test_a_part_whose_format_is_no_number_is_damaged(tmp_path):
+    path = tmp_path / "part-1.parquet"
+    path.write_bytes(part_bytes([done("a")], {"tumorabm_format": "!"}))
+    assert list(read_store(tmp_path).unreadable) == [path]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
 def test_a_part_that_is_cut_off_is_set_aside_and_its_runs_are_missing(tmp_path, share):
     write(tmp_path, done("a"))

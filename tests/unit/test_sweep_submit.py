@@ -256,6 +256,13 @@ def test_a_path_with_spaces_is_one_word_to_scheduler_and_shell(folder, tmp_path,
     assert f"'{logs}/tasks.txt'" in result.stdout
 
 
+@pytest.mark.parametrize("character", ["'", '"', "\\", "\n"])
+def test_a_path_that_schedulers_misread_is_refused(folder, character):
+    odd = folder.rename(folder.with_name(f"a{character}b"))
+    result = sweep("submit", odd, "--scheduler", "slurm", "--dry-run")
+    assert_refused(result, f"has {character!r} in its path", "schedulers do not take")
+
+
 @pytest.fixture
 def calls(tmp_path, monkeypatch):
     """Put stand-ins of all schedulers on the path; return the file in which they note how they were called."""

@@ -41,7 +41,10 @@ FORMAT = 1
 """Number of the format; one of another number is refused."""
 
 _LIBRARIES = ("numpy", "scipy", "numba", "mesa")
-_RECORDING = ("checkpoint.py", "checkpoint_series.py", "parquet_stream.py", "recorder.py", "zarr_store.py")
+_RECORDING = tuple(
+    f"output/{name}.py"
+    for name in ("checkpoint", "checkpoint_series", "parquet_stream", "readouts", "recorder", "zarr_store")
+)
 _ARRAY, _NUMBER = "$array", "$number"
 _CHUNK_BYTES = 1 << 20
 

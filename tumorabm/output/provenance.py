@@ -15,7 +15,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent.parent
 _WITHOUT_EFFECT = (
     "__main__.py", "assays", "bench", "cli.py", "console.py", "export", "figures.py", "html.py", "notebook.py",
-    "processes.py", "report", "server", "sweep", "validation", "variants",
+    "output", "processes.py", "report", "server", "sweep", "validation", "variants",
 )  # fmt: skip
 
 
@@ -50,26 +50,25 @@ def model_version() -> str:
     return f"{package_version()}+{hash_of_sources()[:12]}"
 
 
-def hash_of_sources(recording: Collection[str] = ()) -> str:
+def hash_of_sources(more: Collection[str] = ()) -> str:
     """Return the SHA-256 of the source files, with their names, on which the numbers of a run depend.
 
     Parameters
     ----------
-    recording
-        Names of files of `tumorabm.output` that count too.
+    more
+        Files of the package that count too, by their paths in it: they read numbers off a run, or write them.
     """
     digest = hashlib.sha256()
-    for path in _sources(recording):
+    for path in _sources(more):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def _sources(recording: Collection[str]) -> Iterator[Path]:
+def _sources(more: Collection[str]) -> Iterator[Path]:
     """Yield what counts; a new file does."""
     for path in sorted(_PACKAGE.rglob("*")):
-        parts = path.relative_to(_PACKAGE).parts
-        counts = parts[-1] in recording if parts[0] == "output" else parts[0] not in _WITHOUT_EFFECT
-        if counts and path.suffix in (".py", ".toml"):
+        name = path.relative_to(_PACKAGE)
+        if (name.parts[0] not in _WITHOUT_EFFECT or name.as_posix() in more) and path.suffix in (".py", ".toml"):
             yield path
 
 

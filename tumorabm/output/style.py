@@ -7,6 +7,7 @@ else in its picture has.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -130,7 +131,7 @@ def png(figure: Figure) -> bytes:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a picture (PNG) beside its place and rename it, so that half a picture never bears its name."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         figure.savefig(partial, format="png")
         return partial.replace(path)

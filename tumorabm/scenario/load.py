@@ -295,7 +295,7 @@ def _apply(override: _Override, data: dict[str, object], source: str) -> None:
     for depth, part in enumerate(override.key):
         last = depth == len(override.key) - 1
         if isinstance(target, list):
-            index: str | int = int(part) if part.isdecimal() else -1
+            index: str | int = int(part) if re.fullmatch(r"0|[1-9][0-9]{0,17}", part) else -1  # one way to write each
             if not 0 <= index < len(target):
                 where = dotted(override.key[:depth])
                 raise ScenarioError(

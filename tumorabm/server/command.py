@@ -54,6 +54,7 @@ def _set_up_solara() -> None:
 
 def _require_free(port: int) -> None:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended does not count
         try:
             probe.bind(("localhost", port))
         except OSError as error:

@@ -52,20 +52,29 @@ def ChosenScenario() -> None:
     solara.Style(_SOLARAS_LINE)
     with solara.Sidebar():
         solara.Select("scenario", list(scenarios), chosen, on_value=choose)
-    # A pass without a tissue takes Mesa's controls away; they would go on with what was set for the scenario before.
-    shown, show = solara.use_state("")
-    solara.use_effect(lambda: show(chosen), [chosen])
-    if shown == chosen:
-        Tissue(str(scenarios[chosen])).key(chosen)
-    else:
-        solara.Info(f"The tissue of {chosen} is being made; the first time kernels are compiled, about half a minute.")
+    NewTissue(str(scenarios[chosen])).key(chosen)
 
 
 @solara.component
-def Tissue(path: str) -> None:
+def NewTissue(path: str) -> None:
+    """Make the tissue of a scenario in a thread of its own, and show it when it is there.
+
+    Until then Mesa's controls are away: they would go on with what was set for the scenario before.
+    """
+    made = solara.lab.use_task(lambda: Simulation(path), dependencies=[path], prefer_threaded=True)
+    if made.finished:
+        Tissue(path, made.value)
+    else:
+        solara.Info(
+            f"The tissue of {Path(path).stem} is being made. The first time, kernels are compiled: half a minute."
+        )
+
+
+@solara.component
+def Tissue(path: str, made: Simulation) -> None:
     """Show a scenario: Mesa's controls, and what is seen of the tissue."""
     scenario = solara.use_memo(lambda: load_scenario(path), [path])
-    simulation = solara.use_memo(lambda: solara.reactive(Simulation(path)), [path])
+    simulation = solara.use_memo(lambda: solara.reactive(made), [path])
     solara.use_effect(lambda: lambda: simulation.value.stop(), [])  # when the tab is closed, or shows another scenario
     controls = solara.use_memo(lambda: controls_of(scenario), [path])
     values = solara.use_memo(lambda: {name: solara.reactive(of["value"]) for name, of in controls.items()}, [path])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tumorabm.output.run_folder import OutputError, reason
+from tumorabm.output.run_folder import OutputError, reason, sync
 from tumorabm.sweep.designs import varying
 from tumorabm.sweep.plan import Plan, read_plan
 from tumorabm.sweep.result import MISSING
@@ -98,13 +99,14 @@ class _beside:  # noqa: N801 - used as a function
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._partial = path.with_name(f".{path.name}.partial")
+        self._partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
 
     def __enter__(self) -> Path:
         return self._partial
 
     def __exit__(self, kind: object, *exception: object) -> None:
         if kind is None:
+            sync(self._partial)
             self._partial.replace(self._path)
         self._partial.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ Point = dict[str, object]
 """Values by the key of each parameter."""
 
 MORRIS_LEVELS = 4
+_KINDS = (bool, int, float, Decimal, str, list, dict)
 NEEDS_SALIB = "needs SALib; install it with: pip install 'tumorabm[sweep]'"
 
 
@@ -70,7 +72,7 @@ def _points_of_file(design: Points, path: Path) -> list[Point]:
         names, rows = _parquet(file) if file.suffix == ".parquet" else _csv(file)
     except OSError as error:
         raise ScenarioError(f"{path}: design.file = {design.file!r}: cannot be read: {reason(error)}") from None
-    except ValueError as error:  # of text that is no UTF-8, and of Arrow
+    except (ValueError, csv.Error) as error:  # of text that is no UTF-8, and of Arrow
         raise ScenarioError(f"{file}: is damaged, or no table: {error}") from None
     problems = [*_problems_of_head(names), *_problems_of_rows(names, rows)]
     if problems:
@@ -99,6 +101,8 @@ def _parquet(file: Path) -> tuple[list[str], _Rows]:
 
 def _whole(value: object) -> object:
     """Return a whole number as such: tables hold counts as 4.0 where another row of the column was empty once."""
+    if isinstance(value, Decimal):  # such are the numbers that databases write
+        value = float(value)
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
@@ -121,6 +125,8 @@ def _problems_of_rows(names: Sequence[str], rows: _Rows) -> Iterator[str]:
         for name, value in zip(names, values, strict=False):
             if value is None:
                 yield f"row {number}: {name} has no value; columns must be equally long"
+            elif not isinstance(value, _KINDS):
+                yield f"row {number}: {name} = {value}: expected a number, true or false, text, a list or a table"
 
 
 def varying(points: Sequence[Mapping[str, object]]) -> list[str]:

@@ -6,11 +6,20 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 
+from tumorabm.output.provenance import hash_of_sources, package_version
 from tumorabm.scenario import Scenario
 
 ID_DIGITS = 16
+_READING = ("output/readouts.py", "sweep/execute.py")  # beside the engine: they read results off a run
 _NAMES = ("name", "description")  # of a scenario: they change nothing in a run
+
+
+@cache
+def code_version() -> str:
+    """Return the version with a hash of all source files on which the results of a sweep depend."""
+    return f"{package_version()}+{hash_of_sources(_READING)[:12]}"
 
 
 def run_id(scenario: Scenario, n_steps: int, code_version: str) -> str:
@@ -23,7 +32,7 @@ def run_id(scenario: Scenario, n_steps: int, code_version: str) -> str:
     n_steps
         Number of steps to run.
     code_version
-        As `tumorabm.output.provenance.model_version` returns it.
+        As `code_version` returns it.
 
     Raises
     ------

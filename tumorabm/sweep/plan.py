@@ -13,14 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tumorabm.output.provenance import model_version
 from tumorabm.output.readouts import series_columns
 from tumorabm.output.run_folder import OutputError, reason, write_whole
 from tumorabm.scenario import Scenario, ScenarioError, scenario_from_dict
 from tumorabm.scenario.load import for_hours, read_scenario
 from tumorabm.scenario.messages import unknown_name
 from tumorabm.sweep.designs import Point, design_points
-from tumorabm.sweep.identity import canonical, run_id
+from tumorabm.sweep.identity import canonical, code_version, run_id
 from tumorabm.sweep.schema import Readout, Sweep, load_sweep
 
 PLAN, SWEEP, SCENARIO, PARTS, SUBMISSIONS = "plan.jsonl", "sweep.toml", "scenario.toml", "parts", "submissions"
@@ -130,9 +129,9 @@ def make_plan(path: Path) -> list[PlannedRun]:
     for number, point in enumerate(points):
         for seed in seeds:
             scenario, n_steps = base.resolve({**point, "seed": seed})
-            identity = run_id(scenario, n_steps, model_version())
+            identity = run_id(scenario, n_steps, code_version())
             same = runs[identity].points if identity in runs else ()
-            runs[identity] = PlannedRun(identity, (*same, number), seed, point, model_version())
+            runs[identity] = PlannedRun(identity, (*same, number), seed, point, code_version())
     return list(runs.values())
 
 
@@ -264,7 +263,7 @@ def write_plan(path: Path, folder: Path) -> list[PlannedRun]:
     contents[SUMS] = _sums(contents)  # last: a folder without it holds no plan
     try:
         changed = [name for name, content in contents.items() if _differs(folder / name, content)]
-        if _in_use(folder) and _means_another(folder, contents[PLAN], load_sweep(path)):
+        if _in_use(folder) and _means_another(folder, contents, load_sweep(path)):
             changed = [name for name in changed if name != SUMS]
             raise OutputError(
                 f"{folder}: has results of another plan, or jobs of it ({', '.join(changed)} changed); "
@@ -282,14 +281,26 @@ def _in_use(folder: Path) -> bool:
     return any(any((folder / name).glob("*")) for name in (PARTS, SUBMISSIONS))
 
 
-def _means_another(folder: Path, plan: bytes, sweep: Sweep) -> bool:
-    """Return whether the plan that is there has other runs or readouts: comments and names of files do not count."""
-    try:
-        present = load_sweep(folder / SWEEP)
-    except ScenarioError:
+def _means_another(folder: Path, contents: Mapping[str, bytes], sweep: Sweep) -> bool:
+    """Return whether the plan that is there has other runs or readouts: comments and names of files do not count.
+
+    A file that was damaged is taken for what the sums say of it.
+    """
+    sums = (folder / SUMS).read_bytes() if (folder / SUMS).exists() else b""
+
+    def as_noted(name: str) -> bool:
+        return _sums({name: contents[name]}) in sums
+
+    if not as_noted(PLAN) and _differs(folder / PLAN, contents[PLAN]):
         return True
-    named_alike = present.model_copy(update={"scenario": sweep.scenario})
-    return _differs(folder / PLAN, plan) or named_alike != sweep
+    return not as_noted(SWEEP) and not _same_but_for_names(folder / SWEEP, sweep)
+
+
+def _same_but_for_names(path: Path, sweep: Sweep) -> bool:
+    try:
+        return load_sweep(path).model_copy(update={"scenario": sweep.scenario}) == sweep
+    except ScenarioError:
+        return False
 
 
 def _sums(contents: Mapping[str, bytes]) -> bytes:
@@ -340,9 +351,9 @@ def _planned(line: str, where: str) -> PlannedRun:
 def require_as_planned(plan: Plan) -> None:
     """Raise OutputError where the code, the sweep or the scenario is not that of the plan: its runs would be others."""
     for version in {run.code_version for run in plan.runs}:
-        if version != model_version():
+        if version != code_version():
             raise OutputError(
-                f"{plan.folder}: was planned with the code {version}, this is {model_version()}; "
+                f"{plan.folder}: was planned with the code {version}, this is {code_version()}; "
                 "expected that version, or a new plan in a new folder"
             )
     scenario_of(plan, plan.runs[0])
@@ -357,7 +368,7 @@ def scenario_of(plan: Plan, run: PlannedRun) -> tuple[Scenario, int]:
         It is no longer what was planned.
     """
     scenario, n_steps = plan.base.resolve({**run.parameters, "seed": run.seed})
-    if run_id(scenario, n_steps, model_version()) != run.run_id:
+    if run_id(scenario, n_steps, code_version()) != run.run_id:
         raise OutputError(f"{plan.folder}: {SCENARIO} or {SWEEP} was changed since the plan was made")
     return scenario, n_steps
 

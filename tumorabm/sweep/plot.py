@@ -47,18 +47,25 @@ def sweep_figures(plan: Plan, results: pd.DataFrame, indices: pd.DataFrame | Non
     Returns
     -------
     dict
-        Some of ``heat_map`` (of two parameters), ``responses`` (of those that are numbers) and ``indices``.
+        Some of ``heat_map`` (of two parameters that are not sampled), ``responses`` (of those that are numbers) and
+        ``indices``.
     """
     done = results[results["status"] == DONE]
     readouts, varying = drawable_readouts(plan, results), varying_parameters(plan)
     figures = {}
-    if readouts and len(varying) == 2:
+    if readouts and len(varying) == 2 and _fill_a_table(done, varying):
         figures["heat_map"] = heat_map_figure(done, (varying[1], varying[0]), readouts)
     if readouts and (parameters := _numeric(done, varying)):
         figures["responses"] = responses_figure(done, parameters, readouts)
     if indices is not None:
         figures["indices"] = indices_figure(indices)
     return figures
+
+
+def _fill_a_table(done: pd.DataFrame, parameters: Sequence[str]) -> bool:
+    """Return whether points lie in at least half of the places of a table: those of a sampled design do not."""
+    sides = [done[name].nunique(dropna=False) for name in parameters]
+    return 2 * len(done.drop_duplicates(list(parameters))) >= sides[0] * sides[1]
 
 
 def heat_map_figure(results: pd.DataFrame, parameters: tuple[str, str], readouts: Sequence[str]) -> Figure:

@@ -16,7 +16,6 @@ ARRAY_LIMIT = 1000
 """Tasks of an array where the scheduler does not tell its limit: the least that is usual."""
 STOPPED_EARLY = 75
 """Exit code of a task that gave up its present run after a warning signal and wants to be requeued."""
-_STARTING = 128 + 10  # the exit code of a worker that SIGUSR1 met before it could be told what to do then
 _ASK_S = 30.0
 
 
@@ -247,7 +246,7 @@ while true; do
     [ $interrupted ] || break
 done
 rm -rf "$cache"
-if [ $code -eq {STOPPED_EARLY} ] || [ $code -eq {_STARTING} ]; then
+if [ $code -eq {STOPPED_EARLY} ]; then
     {_STOPPED[scheduler]}
 fi
 exit $code

@@ -223,6 +223,8 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         with path.open("rb") as file:
             part = pq.ParquetFile(file, page_checksum_verification=True)
             format_ = (part.metadata.metadata or {}).get(b"tumorabm_format", FORMAT.encode()).decode(errors="replace")
+            if not format_.isdecimal():
+                raise DamagedError("its format is no number")
             if format_ != FORMAT:
                 raise OutputError(f"{path}: a part of format {format_}, expected format {FORMAT}")
             if not part.schema_arrow.equals(SCHEMA):

@@ -73,11 +73,18 @@ def make_submission(
         As in `tumorabm.sweep.schedulers.Job`.
     retry_failed
         Whether ``missing`` holds runs that failed.
+
+    Raises
+    ------
+    OutputError
+        The sweep folder has a path that schedulers misread.
     """
     runs_per_task = max(runs_per_task, -(-len(missing) // most_tasks))
     ids = [run.run_id for run in missing]
     tasks = tuple(tuple(ids[start : start + runs_per_task]) for start in range(0, len(ids), runs_per_task))
     sweep_folder = plan.folder.resolve()
+    if found := re.search(r"""['"\\\n]""", str(sweep_folder)):
+        raise OutputError(f"{sweep_folder}: has {found[0]!r} in its path, which schedulers do not take; expected none")
     folder = _free_name(sweep_folder / SUBMISSIONS)
     command = (sys.executable, "-m", "tumorabm", "sweep")
     retry = ("--retry-failed",) if retry_failed else ()
@@ -133,7 +140,7 @@ def note_job(submission: Submission, scheduler: str, job: str) -> None:
 def noted_jobs(plan: Plan) -> dict[str, tuple[str, str]]:
     """Return scheduler and job of each submission of a plan, by the name of its folder."""
     notes = sorted((plan.folder / SUBMISSIONS).glob(f"*/{JOB}"))
-    words = {path.parent.name: path.read_text(encoding="utf-8").split() for path in notes}
+    words = {path.parent.name: path.read_text(encoding="utf-8", errors="replace").split() for path in notes}
     return {name: (of[0], of[1]) for name, of in words.items() if len(of) == 2}
 
 
