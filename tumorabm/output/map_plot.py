@@ -141,7 +141,7 @@ def draw_field(ax: Axes, values: np.ndarray, fields: FieldSnapshots, highest: fl
     width_um, height_um = fields.size_um
     extent = (0.0, width_um, 0.0, height_um)
     image = ax.imshow(values, origin="lower", extent=extent, cmap=FIELD_MAP, vmin=0.0, vmax=max(highest, 1e-9))
-    ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8))
+    ax.add_patch(Rectangle((0.0, 0.0), width_um, height_um, fill=False, linewidth=0.8, clip_on=False))
     _draw_scale_bar(ax, width_um, height_um)
     ax.set(xlim=(0.0, width_um), ylim=(-0.08 * height_um, height_um))
     return image

@@ -165,7 +165,7 @@ def _size_px(rows: int, columns: int) -> tuple[int, int]:
     return _LEFT_PX + columns + _RIGHT_PX, _TOP_PX + rows + _BOTTOM_PX
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) -> np.ndarray:
     """Return axes and bars around an empty image, drawn once for all pictures with the same scales."""
     rows, columns = pixel_shape(size_um)
