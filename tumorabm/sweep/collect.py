@@ -118,13 +118,14 @@ def _write_timeseries(path: Path, contents: Contents) -> None:
         [pa.schema({"run_id": pa.string()}), *dict.fromkeys(schemas)], promote_options="permissive"
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        waiting: list[pa.Table] = []
+        waiting, n_rows = [schema.empty_table()], 0
         for table in _series_that_count(contents, schema):
             waiting.append(table)
-            if sum(table.num_rows for table in waiting) >= _ROWS_TOGETHER:
+            n_rows += table.num_rows
+            if n_rows >= _ROWS_TOGETHER:
                 writer.write_table(pa.concat_tables(waiting))
-                waiting = []
-        if waiting:
+                waiting, n_rows = [schema.empty_table()], 0
+        if n_rows:
             writer.write_table(pa.concat_tables(waiting))
 
 

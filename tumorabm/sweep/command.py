@@ -108,7 +108,7 @@ def submit(
         typer.Option(
             "--task-directive",
             metavar="TEXT",
-            help="One that the collecting job has not, --array=1-40%8 say; repeatable.",
+            help="One that the collecting job has not, --mem=4G say; repeatable.",
         ),
     ] = None,
     setup: Annotated[
