@@ -294,7 +294,8 @@ class TumorModel(ColumnModel):
         for site in self.sites.values():
             site._require_sound()
         with self._stage("record"):
-            self._collect()
+            for site in self.sites.values():
+                site._collect()
         self.running = self.tick < self.n_steps
 
     def _step_tissue(self) -> None:

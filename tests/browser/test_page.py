@@ -39,6 +39,15 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PIXELS = """
+(picture) => {
+    const image = document.querySelector(picture);
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return canvas.toDataURL();
+}
+"""
 SCENARIO = """
 hours = 240.0
 seed = 5
@@ -58,7 +67,8 @@ count = 5
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     """The address of a server of a small scenario."""
-    folder = tmp_path_factory.mktemp("served")
+    folder = tmp_path_factory.getbasetemp() / "served"
+    folder.mkdir()
     (folder / "small.toml").write_text(SCENARIO)
     (folder / "other.toml").write_text(SCENARIO.replace("150", "77"))
     with socket.socket() as probe:
@@ -93,9 +103,10 @@ def screenshots(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def tab(url, browser):
+def tab(url, browser, tmp_path_factory):
     """A tab that shows the page."""
     tab = Tab(browser, url)
+    tab.folder = tmp_path_factory.getbasetemp() / "served"
     yield tab
     assert tab.outside == [], "everything comes from this machine"
     assert "Traceback" not in tab.page.inner_text("body")
@@ -139,8 +150,11 @@ class Tab:
             wait_until(lambda before=before: self.time_h > before)
 
     def curves_once_drawn(self) -> str:
-        time.sleep(3.0)  # they are drawn every two seconds at most
-        return self.page.locator(".tissue-curves").get_attribute("src")
+        time.sleep(3.0)
+        return self.pixels(".tissue-curves")
+
+    def pixels(self, picture) -> str:
+        return self.page.evaluate(PIXELS, picture)
 
     def body(self) -> str:
         return self.page.inner_text("body")
@@ -234,9 +248,9 @@ def test_a_click_on_a_cell_shows_its_state(tab, screenshots):
 
 def test_cells_can_be_coloured_by_asns_over_oxygen(tab, screenshots):
     for label, choice in (("cells coloured by", "ASNS"), ("field", "oxygen")):
-        before = tab.page.locator(".tissue-map").get_attribute("src")
+        before = tab.pixels(".tissue-map")
         tab.choose(label, choice)
-        wait_until(lambda before=before: tab.page.locator(".tissue-map").get_attribute("src") != before)
+        wait_until(lambda before=before: tab.pixels(".tissue-map") != before)
     tab.page.screenshot(path=screenshots / "asns.png")
 
 
@@ -268,6 +282,19 @@ def test_another_scenario_of_the_folder_can_be_chosen(tab):
     tab.step(1)
     tab.press("Reset")
     wait_until(lambda: tab.time_h == 0.0)
+
+
+def test_a_scenario_that_was_broken_meanwhile_gives_its_message(tab):
+    scenario = tab.folder / "other.toml"
+    whole = scenario.read_text()
+    try:
+        scenario.write_text(whole.replace("77", "-5"))
+        tab.choose("scenario", "other")
+        wait_until(lambda: "cells.blast.count = -5: expected" in tab.body())
+        tab.choose("scenario", "small")
+        wait_until(lambda: "blast (150)" in tab.body())
+    finally:
+        scenario.write_text(whole)
 
 
 def test_moved_controls_count_from_the_reset_on_and_say_so(tab):

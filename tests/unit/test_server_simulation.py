@@ -1,5 +1,7 @@
 """What the page's controls mean, and what the page steps."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from tumorabm import TumorModel, load_scenario
 from tumorabm.scenario.pharmacology_schema import Dose
-from tumorabm.server.controls import controls_of, enzyme_dose, parameters_of, scenarios_beside
+from tumorabm.server.controls import as_meant, controls_of, enzyme_dose, parameters_of, scenarios_beside
 from tumorabm.server.simulation import Simulation
 
 SCENARIO = """
@@ -64,6 +66,29 @@ def test_controls_begin_with_the_scenarios_own_values(path):
 def test_controls_that_nobody_moved_change_nothing(path):
     assert parameters_of(load_scenario(path), values_of(path)) == {}
     assert parameters_of(load_scenario(path), {}) == {}
+
+
+def test_values_that_lie_between_a_sliders_steps_are_kept_until_it_is_moved(path):
+    """A slider rounds its value as soon as it is shown."""
+    scenario = load_scenario(path, {"cells.blast.asns_relative": 0.1234, "vessels.density_per_mm2": 33.4})
+    controls = controls_of(scenario)
+    rounded = {"asns_blast": 0.12, "density_per_mm2": 33.0, "dose_day": 0.05}
+    assert parameters_of(scenario, rounded) == {}
+    assert as_meant(controls["asns_blast"], 0.12) == 0.1234
+    assert parameters_of(scenario, {"asns_blast": 0.13}) == {"cells.blast.asns_relative": 0.13}
+
+
+def test_the_latest_day_of_a_slider_is_one_that_can_be_given(path):
+    scenario = load_scenario(path, {"pharmacology.doses": []})
+    latest = controls_of(scenario)["dose_day"]["max"]
+    parameters = parameters_of(scenario, {"dose_day": latest, "dose_iu_per_m2": 2500.0})
+    assert load_scenario(path, parameters).pharmacology.doses[0].day == latest
+    assert latest == pytest.approx(0.115)
+
+
+def test_controls_of_a_group_that_is_gone_are_left_out(path):
+    scenario = load_scenario(path)
+    assert parameters_of(scenario, {"asns_gone": 0.5}) == {}
 
 
 def test_another_dose_replaces_the_first_of_asparaginase_and_keeps_its_course(path):
@@ -132,6 +157,19 @@ def test_a_simulation_ends_with_its_scenario(path):
     for _ in range(40):
         simulation.step()
     assert (simulation.tissue.time_h, simulation.running, simulation.problem) == (3.0, False, "")
+
+
+def test_a_tab_that_is_closed_lets_go_of_its_tissue(path):
+    simulation = Simulation(str(path))
+    tissue = weakref.ref(simulation.tissue)
+    simulation.stop()
+    simulation.step()
+    gc.collect()
+    assert tissue() is None
+
+
+def test_an_empty_seed_is_told(path):
+    assert "seed = ''" in Simulation(str(path), **values_of(path, seed=None)).problem.replace('"', "'")
 
 
 def test_a_wrong_value_is_told_as_on_the_command_line(path):

@@ -132,6 +132,13 @@ def test_it_works_in_three_dimensions() -> None:
     assert np.ptp(model.other_sites["lung"].population.data["z_um"]) > 20.0
 
 
+def test_the_time_series_of_each_site_grows_with_that_of_the_primary() -> None:
+    model = TumorModel(scenario_from_dict(content(output={"timeseries_every_h": 0.2})), threads=1)
+    model.run(1.0)
+    for site in model.sites.values():
+        assert site.timeseries()["time_h"].tolist() == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+
+
 def test_a_site_has_its_own_fields_and_shares_plasma() -> None:
     dose = {"drug": "asparaginase", "formulation": "pegaspargase", "dose_iu_per_m2": 2500.0, "day": 0.0}
     model = TumorModel(scenario(pharmacology={"doses": [dose]}))

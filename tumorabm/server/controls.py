@@ -41,7 +41,9 @@ def controls_of(scenario: Scenario) -> dict[str, dict[str, object]]:
         dose, formulation, day = _first_dose(scenario)
         controls["dose_iu_per_m2"] = _slider("asparaginase, IU/m²", dose, *DOSE_RANGE_IU_PER_M2, 50.0)
         controls["formulation"] = _choice("formulation", formulation, tuple(FORMULATIONS))
-        controls["dose_day"] = _slider("given on day", day, 0.0, scenario.hours / 24.0, 0.25)
+        step_d = 0.25 if scenario.hours >= 96.0 else 0.01
+        latest = scenario.hours / 24.0 - step_d  # a dose at the end of the run is refused
+        controls["dose_day"] = _slider("given on day", day, 0.0, latest, step_d)
     for name, asns in _asns_by_group(scenario).items():
         controls[_ASNS + name] = _slider(f"ASNS of {name}, relative", asns, 0.01, max(3.0, 2.0 * asns), 0.01)
     if scenario.metabolic:
@@ -55,9 +57,23 @@ def controls_of(scenario: Scenario) -> dict[str, dict[str, object]]:
     return controls
 
 
+def as_meant(control: Mapping[str, object], value: object) -> object:
+    """Return what the value of a control means: the scenario's own where it is that to the slider's step.
+
+    A slider rounds its value to a step of its scale as soon as it is shown.
+    """
+    own, step = control["value"], control.get("step")
+    return own if step is not None and abs(value - own) <= 0.5 * step else value
+
+
 def parameters_of(scenario: Scenario, values: Values) -> dict[str, object]:
-    """Return the parameters, as in ``--set``, by which the controls were moved away from a scenario's own values."""
-    own = {name: control["value"] for name, control in controls_of(scenario).items()}
+    """Return the parameters, as in ``--set``, by which the controls were moved away from a scenario's own values.
+
+    Controls that the scenario does not have (any more) are left out.
+    """
+    controls = controls_of(scenario)
+    own = {name: control["value"] for name, control in controls.items()}
+    values = {name: as_meant(controls[name], value) for name, value in values.items() if name in controls}
     moved = {name: value for name, value in values.items() if value != own[name]}
     parameters: dict[str, object] = {}
     if moved.keys() & {"dose_iu_per_m2", "formulation", "dose_day"}:
@@ -68,7 +84,7 @@ def parameters_of(scenario: Scenario, values: Values) -> dict[str, object]:
         elif name.startswith("density_"):
             parameters[f"vessels.{name}"] = value
         elif name == "seed":
-            parameters["seed"] = plain_value(str(value))
+            parameters["seed"] = plain_value(str(value)) if value else ""
     if (perturbed := values.get("perturbation", NO_PERTURBATION)) != NO_PERTURBATION:
         parameters[f"perturbations.{_PERTURBATIONS[perturbed]}"] = values.get("perturbation_value", 0.0)
     return parameters
@@ -91,11 +107,11 @@ def _choice(label: str, value: str, values: tuple[str, ...]) -> dict[str, object
 
 
 def _first_dose(scenario: Scenario) -> tuple[float, str, float]:
-    """Return dose, formulation and day of the first dose of enzyme; without one, of none on the second day."""
+    """Return dose, formulation and day of the first dose of enzyme; without one, of none on day 2 or half way."""
     for dose in scenario.pharmacology.doses:
         if dose.is_enzyme:
             return dose.iu_per_m2(scenario.pharmacology.body_surface_m2), dose.formulation, dose.day
-    return 0.0, "pegaspargase", min(2.0, scenario.hours / 24.0)
+    return 0.0, "pegaspargase", min(2.0, scenario.hours / 48.0)
 
 
 def _doses(scenario: Scenario, values: Values) -> list[dict[str, object]]:

@@ -35,6 +35,7 @@ COLOUR_BY = {
 
 NO_CELLS = "no cells"
 _SIDE_PX = 560  # of the longer side of the tissue
+_BARS_PX = 520  # least height of the bars, for their labels
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 90, 130, 14, 62  # of the frame
 _FONT_POINTS = 13
 _DPI = 100
@@ -134,7 +135,7 @@ def draw_map(seen: Snapshot) -> Picture:
             colours, highest = _level_colours(seen)
             bars.append((COLOUR_BY[seen.look.colour_by], highest))
         colours[seen.dead] = _bytes_of([to_rgb(style.DEAD_COLOUR)])
-        legend.append((f"dead ({int(seen.dead.sum())})", style.DEAD_COLOUR))
+        legend.append((f"dead ({int(seen.dead.sum())}{_where(seen)})", style.DEAD_COLOUR))
         _paint_cells(image, seen, colours)
     picture = _frame(seen.size_um, tuple(bars)).copy()
     picture[_TOP_PX : _TOP_PX + rows, _LEFT_PX : _LEFT_PX + columns] = image[::-1]
@@ -162,7 +163,7 @@ def pixel_shape(size_um: tuple[float, float]) -> tuple[int, int]:
 
 def _size_px(rows: int, columns: int) -> tuple[int, int]:
     """Return width and height of the picture around an image."""
-    return _LEFT_PX + columns + _RIGHT_PX, _TOP_PX + rows + _BOTTOM_PX
+    return _LEFT_PX + columns + _RIGHT_PX, _TOP_PX + max(rows, _BARS_PX) + _BOTTOM_PX
 
 
 @lru_cache(maxsize=8)
@@ -172,14 +173,15 @@ def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) ->
     width_px, height_px = _size_px(rows, columns)
     figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI)
     canvas = FigureCanvasAgg(figure)
-    ax = figure.add_axes((_LEFT_PX / width_px, _BOTTOM_PX / height_px, columns / width_px, rows / height_px))
+    bottom_px = height_px - _TOP_PX - rows
+    ax = figure.add_axes((_LEFT_PX / width_px, bottom_px / height_px, columns / width_px, rows / height_px))
     ax.set(xlim=(0.0, size_um[0]), ylim=(0.0, size_um[1]))
     ax.set_xlabel("x, µm", fontsize=_FONT_POINTS)
     ax.set_ylabel("y, µm", fontsize=_FONT_POINTS)
-    step = 1.0 / len(bars)
+    bars_px, step = height_px - _TOP_PX - _BOTTOM_PX, 1.0 / len(bars)
     for place, ((label, highest), colours) in enumerate(zip(bars, (FIELD_MAP, _LEVELS), strict=False)):
-        bottom = (_BOTTOM_PX + rows * (1.0 - (place + 0.95) * step)) / height_px
-        box = (1.0 - (_RIGHT_PX - 16) / width_px, bottom, 16 / width_px, 0.9 * step * rows / height_px)
+        bottom = (_BOTTOM_PX + bars_px * (1.0 - (place + 0.95) * step)) / height_px
+        box = (1.0 - (_RIGHT_PX - 16) / width_px, bottom, 16 / width_px, 0.9 * step * bars_px / height_px)
         bar = figure.colorbar(ScalarMappable(Normalize(0.0, highest), colours), cax=figure.add_axes(box))
         bar.set_label(label, fontsize=_FONT_POINTS)
     for axes in figure.axes:
@@ -217,11 +219,17 @@ def _paint_cells(image: np.ndarray, seen: Snapshot, colours: np.ndarray) -> None
     )
 
 
+def _where(seen: Snapshot) -> str:
+    return "" if seen.z_um is None else " in the slice"
+
+
 def _category_colours(seen: Snapshot) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """Return a colour for each cell, by its type or phase, and the legend with the numbers of live cells."""
     by_name = _PHASE_COLOURS if seen.look.colour_by == "phase" else style.colours(seen.names)
     counts = np.bincount(seen.values[~seen.dead], minlength=len(seen.names))
-    legend = [(f"{name} ({count})", by_name[name]) for name, count in zip(seen.names, counts, strict=True)]
+    legend = [
+        (f"{name} ({count}{_where(seen)})", by_name[name]) for name, count in zip(seen.names, counts, strict=True)
+    ]
     table = _bytes_of([to_rgb(by_name[name]) for name in seen.names])
     return table[np.minimum(seen.values, len(table) - 1)], legend
 

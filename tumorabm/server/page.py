@@ -19,10 +19,10 @@ from tumorabm import html
 from tumorabm.cells import TumorCell
 from tumorabm.model import TumorModel
 from tumorabm.pharmacology.formulations import FORMULATIONS
-from tumorabm.scenario import load_scenario
+from tumorabm.scenario import Scenario, ScenarioError, load_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 from tumorabm.server import SCENARIO_VARIABLE
-from tumorabm.server.controls import DOSE_RANGE_IU_PER_M2, controls_of, scenarios_beside
+from tumorabm.server.controls import DOSE_RANGE_IU_PER_M2, as_meant, controls_of, scenarios_beside
 from tumorabm.server.curves import draw_site_curves
 from tumorabm.server.map_picture import COLOUR_BY, NO_CELLS, Look, draw_map, place_on_map, snapshot
 from tumorabm.server.simulation import Simulation
@@ -61,9 +61,18 @@ def NewTissue(path: str) -> None:
 
     Until then Mesa's controls are away: they would go on with what was set for the scenario before.
     """
-    made = solara.lab.use_task(lambda: Simulation(path), dependencies=[path], prefer_threaded=True)
-    if made.finished:
-        Tissue(path, made.value)
+
+    def make() -> tuple[Simulation, Scenario] | str:
+        try:
+            return Simulation(path), load_scenario(path)
+        except ScenarioError as error:  # the file was changed since the scenarios were looked for
+            return str(error)
+
+    made = solara.lab.use_task(make, dependencies=[path], prefer_threaded=True)
+    if made.finished and isinstance(made.value, str):
+        solara.Error(made.value)
+    elif made.finished:
+        Tissue(path, *made.value)
     else:
         solara.Info(
             f"The tissue of {Path(path).stem} is being made. The first time, kernels are compiled: half a minute."
@@ -71,9 +80,8 @@ def NewTissue(path: str) -> None:
 
 
 @solara.component
-def Tissue(path: str, made: Simulation) -> None:
+def Tissue(path: str, made: Simulation, scenario: Scenario) -> None:
     """Show a scenario: Mesa's controls, and what is seen of the tissue."""
-    scenario = solara.use_memo(lambda: load_scenario(path), [path])
     simulation = solara.use_memo(lambda: solara.reactive(made), [path])
     solara.use_effect(lambda: lambda: simulation.value.stop(), [])  # when the tab is closed, or shows another scenario
     controls = solara.use_memo(lambda: controls_of(scenario), [path])
@@ -84,7 +92,7 @@ def Tissue(path: str, made: Simulation) -> None:
         model_params={
             "path": path,
             **{
-                name: _shown(of, values[name], simulation.value.values.get(name, of["value"]))
+                name: _shown(of, values[name], as_meant(of, simulation.value.values.get(name, of["value"])))
                 for name, of in controls.items()
             },
         },
@@ -96,8 +104,9 @@ def Tissue(path: str, made: Simulation) -> None:
 
 def _shown(control: dict[str, object], value: solara.Reactive, running: object) -> dict[str, object]:
     """Return a control whose label tells its value, and whether the tissue was made with another one."""
-    number = f": {value.value:.4g}" if isinstance(value.value, float) else ""
-    return {**control, "value": value, "label": f"{control['label']}{number}{'' if value.value == running else RESET}"}
+    meant = as_meant(control, value.value)
+    number = f": {meant:.4g}" if isinstance(meant, float) else ""
+    return {**control, "value": value, "label": f"{control['label']}{number}{'' if meant == running else RESET}"}
 
 
 @solara.component
@@ -113,12 +122,21 @@ def Seen(simulation: Simulation) -> None:
     site = site if site in simulation.tissue.sites else PRIMARY
     if len(simulation.tissue.sites) > 1:
         solara.Select("site", list(simulation.tissue.sites), site, on_value=choose_site)
-    with solara.Columns([8, 4]):
-        Map(simulation, site, pick)
-        with solara.Column():
-            DoseNow(simulation)
-            CellState(simulation, cell)
+    if simulation.tissue.sites[site].well_mixed:
+        time_h = simulation.tissue.time_h
+        solara.HTML("div", f"{_when(time_h)}, well-mixed: there is no map", classes=["tissue-time"])
+        DoseNow(simulation)
+    else:
+        with solara.Columns([8, 4]):
+            Map(simulation, site, pick)
+            with solara.Column():
+                DoseNow(simulation)
+                CellState(simulation, cell)
     Curves(simulation, site)
+
+
+def _when(time_h: float) -> str:
+    return f"<b>day {time_h / 24.0:.2f}</b> ({time_h:.1f} h)"
 
 
 def _being_drawn(simulation: Simulation) -> None:
@@ -137,17 +155,14 @@ def Map(simulation: Simulation, site: str, pick: Callable[[TumorCell | None], No
     colour_by, choose_colour = solara.use_state("type")
     share, choose_slice = solara.use_state(0.5)
     field = field if field in tissue.fields else next(iter(tissue.fields))
-    if tissue.well_mixed:
-        solara.Info("well-mixed: there is no map")
-        return
-    look = Look(site, field, colour_by, share)
+    wanted = Look(site, field, colour_by, share)
     with solara.Row():
         solara.Select("field", list(tissue.fields), field, on_value=choose_field)
         solara.Select("cells coloured by", [*COLOUR_BY, NO_CELLS], colour_by, on_value=choose_colour)
     if tissue.grid.ndim == 3:
         solara.SliderFloat("height of the slice, share of the box", share, 0.0, 1.0, 0.02, on_value=choose_slice)
     with simulation.lock:
-        seen = snapshot(simulation.tissue, look)
+        seen = snapshot(simulation.tissue, wanted)
     with _drawing:
         picture = draw_map(seen)
 
@@ -156,14 +171,22 @@ def Map(simulation: Simulation, site: str, pick: Callable[[TumorCell | None], No
         pick(simulation.cell_at(site, *place, seen.z_um) if place else None)
 
     height = "" if seen.z_um is None else f", slice at z = {seen.z_um:.0f} µm"
-    solara.HTML("div", f"<b>day {seen.time_h / 24.0:.2f}</b> ({seen.time_h:.1f} h){height}", classes=["tissue-time"])
-    _ClickableMap(src=html.png_source(picture.png), alt=f"map of the cells over {field}", event_clicked=on_click)
+    solara.HTML("div", f"{_when(seen.time_h)}{height}", classes=["tissue-time"])
+    look = "max-width: 100%; align-self: flex-start; cursor: crosshair"
+    _Picture(
+        png=picture.png, alt=f"map of the cells over {field}", kind="tissue-map", look=look, event_clicked=on_click
+    )
     solara.HTML("div", html.together(*map(_chip, picture.legend)), classes=["tissue-legend"])
 
 
-@solara.component_vue("map.vue")
-def _ClickableMap(src: str, alt: str, event_clicked: Callable[[dict[str, float]], None] | None = None) -> None:
-    """Show a picture and tell where it was clicked, as shares of its width and height from the left upper corner."""
+@solara.component_vue("picture.vue")
+def _Picture(
+    png: bytes, alt: str, kind: str, look: str, event_clicked: Callable[[dict[str, float]], None] | None = None
+) -> None:
+    """Show a picture and tell where it was clicked, as shares of its width and height from the left upper corner.
+
+    ``kind`` is its class of HTML, and ``look`` its style.
+    """
 
 
 @solara.component
@@ -177,13 +200,13 @@ def Curves(simulation: Simulation, site: str) -> None:
             return draw_site_curves(tissue, simulation.doses_h)
 
     png = solara.use_memo(draw, [id(tissue), len(tissue.datacollector.ticks), len(simulation.doses_h)])
-    picture = {"src": html.png_source(png), "alt": "curves", "style": "width: 100%; margin-bottom: 3em"}
-    solara.HTML("img", attributes=picture, classes=["tissue-curves"])
+    _Picture(png=png, alt="curves", kind="tissue-curves", look="width: 100%; margin-bottom: 3em")
 
 
 @solara.component
 def DoseNow(simulation: Simulation) -> None:
     """Let a dose of asparaginase be given by hand."""
+    update_counter.get()  # not after the end
     dose, choose_dose = solara.use_state(2500.0)
     formulation, choose_formulation = solara.use_state("pegaspargase")
     if "asparaginase" not in simulation.tissue.fields:
@@ -191,7 +214,12 @@ def DoseNow(simulation: Simulation) -> None:
     with solara.Card("Dose by hand"):
         solara.SliderFloat(f"IU/m²: {dose:g}", dose, 50.0, DOSE_RANGE_IU_PER_M2[1], 50.0, on_value=choose_dose)
         solara.Select("formulation", list(FORMULATIONS), formulation, on_value=choose_formulation)
-        solara.Button("Give a dose now", color="primary", on_click=lambda: simulation.give_dose_now(formulation, dose))
+        solara.Button(
+            "Give a dose now",
+            color="primary",
+            disabled=not simulation.running,
+            on_click=lambda: simulation.give_dose_now(formulation, dose),
+        )
 
 
 @solara.component

@@ -73,9 +73,11 @@ class Simulation(mesa.Model):
                 self.running &= self.tissue.running
 
     def stop(self) -> None:
-        """Let no more steps be done."""
+        """Let no more steps be done, and let go of the tissue, because what holds this may live on for minutes."""
         self.running = False
         self.shown.set()
+        with self.lock:
+            self.tissue = None
 
     def give_dose_now(self, formulation: str, dose_iu_per_m2: float) -> None:
         """Give a dose of asparaginase before the next step."""
