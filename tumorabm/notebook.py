@@ -71,7 +71,8 @@ def scenario_rows(scenario: Scenario) -> Rows:
     if scenario.medium:
         rows.append(("medium", "stirred, around the tissue"))
     rows.append(("fields", ", ".join(scenario.field_names)))
-    rows.append(("cells", _listed(f"{name}: {_group(group)}" for name, group in scenario.cells.items())))
+    has_wells = scenario.domain.mode == "well_mixed" and scenario.domain.wells > 1
+    rows.append(("cells", _listed(f"{name}: {_group(group, has_wells)}" for name, group in scenario.cells.items())))
     for name, site in scenario.sites.items():
         rows.append((f"cells of {name}", _listed(f"{group}: {cells.count}" for group, cells in site.cells.items())))
     rows.append(("doses", _listed(map(dose_in_words, scenario.pharmacology.doses))))
@@ -113,9 +114,10 @@ def _vessels(vessels: Vessels) -> str:
     return f"{vessels.density_per_mm3:g} per mm³"
 
 
-def _group(group: CellGroup) -> str:
+def _group(group: CellGroup, has_wells: bool) -> str:
     count = len(group.positions_um) if group.count is None else group.count
-    return f"{count} of type {group.type}"
+    wells = "each well" if group.wells is None else f"wells {', '.join(map(str, group.wells))}"
+    return f"{count} of type {group.type}" + (f" in {wells}" if has_wells else "")
 
 
 def _listed(parts: Iterable[str]) -> str:

@@ -177,6 +177,37 @@ def test_a_damaged_table_costs_its_pictures_only(copy: Path) -> None:
     assert outline.tags.count("img") == 1
 
 
+@pytest.mark.parametrize("command", ["report", "plot", "movie"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", b"{"),
+        ("run.json", b"[]"),
+        ("ledger.json", b"{"),
+        ("scenario.toml", b""),
+        ("scenario.toml", b"\xff"),
+        ("timeseries.parquet", b"PAR1 damaged PAR1"),
+        ("fields.zarr/.zmetadata", b"{}"),
+        ("fields.zarr/asparagine/0.0.0", b"x"),
+    ],
+)
+def test_a_damaged_file_is_named_and_never_a_traceback(copy: Path, command, name, content) -> None:
+    (copy / name).write_bytes(content)
+    result = CliRunner().invoke(app, [command, str(copy)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    if result.exit_code:
+        assert (result.exit_code, f"{name}" in result.stderr or "fields.zarr" in result.stderr) == (2, True)
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_that_was_cut_short_on_purpose_says_so(copy: Path) -> None:
+    made = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(made | {"simulated_hours": 0.5}))
+    assert re.search(
+        r"It was run for 0\.5 of the scenario's [\d.]+ h: nothing later took place", Outline(page_of(copy)).text
+    )
+
+
 def test_a_well_mixed_run_has_no_map_and_no_vessels(tmp_path: Path) -> None:
     well = {"mode": "well_mixed", "volume_uL": 0.001}
     outline = Outline(page_of(recorded(tmp_path / "run", domain=well, vessels=None, hours=0.2)))

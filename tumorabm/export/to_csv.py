@@ -35,5 +35,7 @@ def _write_table(source: Path, target: Path) -> None:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type of a column without its dictionary, which CSV does not know."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    """Return the type of a column as readers of CSV take it: no dictionary, and numbers of double precision."""
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    return pa.float64() if pa.types.is_float32(kind) else kind

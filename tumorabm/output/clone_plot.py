@@ -88,6 +88,7 @@ def clones_figure(folder: Path, cell_type: str | None = None) -> Figure:
     OutputError
         The folder is no run folder, or has no such cells, or no ASNS was recorded of them.
     """
+    folder = Path(folder)
     require_run(folder, "scenario.toml", "cells.parquet")
     scenario = written_scenario(folder)
     cell_type = _type_to_draw(folder, list(scenario.get("cells", {})), cell_type)

@@ -58,6 +58,8 @@ def map_figure(
         raise OutputError(f"{folder}: the site {site} is well mixed, expected one with a map")
     if not fields.times_h:
         raise OutputError(f"{folder}: no fields were recorded of {site}")
+    if not np.isfinite(at_hours or 0.0).all():
+        raise OutputError(f"at_hours {list(at_hours)}: expected times, h")
     times_h = sorted({fields.times_h[nearest(fields.times_h, time_h)] for time_h in at_hours or fields.times_h[-1:]})
     highest = max(float(fields.read(name, nearest(fields.times_h, time_h)).max()) for time_h in times_h)
     n_columns = min(len(times_h), _MOST_IN_A_ROW)
@@ -68,7 +70,7 @@ def map_figure(
         for ax in axes[len(times_h) :]:
             ax.set_axis_off()
         for ax, time_h in zip(axes, times_h, strict=False):
-            draw_map(ax, folder, site, time_h, name, highest)
+            draw_map(ax, folder, site, time_h, name, highest, legend_columns=4 if len(times_h) == 1 else 2)
     return figure
 
 
@@ -86,6 +88,7 @@ def draw_map(
     time_h: float | None = None,
     field: str | None = None,
     highest: float | None = None,
+    legend_columns: int = 4,
 ) -> None:
     """Draw the cells of one site over a field, at the recorded times nearest to a given one.
 
@@ -103,6 +106,8 @@ def draw_map(
         One that was recorded; by default asparagine, or oxygen where there is no asparagine.
     highest
         Upper end of the field's scale; by default its highest value.
+    legend_columns
+        Entries of the legend side by side; where they are wider than the map, they make it smaller.
     """
     ax.set_axis_off()
     fields = FieldSnapshots(folder, site)
@@ -113,17 +118,24 @@ def draw_map(
     cells = CellSnapshots(folder)
     field_number = len(fields.times_h) - 1 if time_h is None else nearest(fields.times_h, time_h)
     cells_h = cells.times_h[-1 if time_h is None else nearest(cells.times_h, time_h)]
-    parts, where, middle_um = cells.at(cells_h, site), "", None
+    parts, middle_um = cells.at(cells_h, site), None
     values = fields.read(name, field_number)
     if values.ndim == 3:
         middle_um = middle_of(parts, fields)
-        values, where = slice_at(values, middle_um, fields.voxel_um), f", slice at z = {middle_um:.0f} µm"
+        values = slice_at(values, middle_um, fields.voxel_um)
     image = draw_field(ax, values, fields, values.max() if highest is None else highest)
     ax.figure.colorbar(image, ax=ax, label=f"{name}, {unit_of(name)}", shrink=0.5, pad=0.02)
     one_in = 1 if middle_um is not None else max(1, -(-parts.count // MOST_CELLS_DRAWN))
-    draw_cells(ax, *parts.read(cell_types(folder), one_in, middle_um))
-    share = f", one cell in {one_in} drawn" if one_in > 1 else ""
-    ax.set(title=f"{_what_and_when(name, cells_h, fields.times_h[field_number], fields.times_h[-1])}{where}{share}")
+    draw_cells(ax, *parts.read(cell_types(folder), one_in, middle_um), legend_columns)
+    shown = _what_and_when(name, cells_h, fields.times_h[field_number], fields.times_h[-1])
+    ax.set(title=f"{shown}{part_shown(middle_um, one_in)}")
+
+
+def part_shown(z_um: float | None, one_in: int) -> str:
+    """Return what the title of a map says where it does not show all cells: a slice, or one in so many."""
+    if z_um is not None:
+        return f", slice at z = {z_um:.0f} µm"
+    return f", one cell in {one_in} drawn" if one_in > 1 else ""
 
 
 def middle_of(cells: CellSnapshot, fields: FieldSnapshots) -> float:
@@ -169,7 +181,7 @@ def discs(ax: Axes, cells: pd.DataFrame, colour: str) -> EllipseCollection:
     )
 
 
-def draw_cells(ax: Axes, cells: pd.DataFrame, counts: dict[str, int]) -> None:
+def draw_cells(ax: Axes, cells: pd.DataFrame, counts: dict[str, int], legend_columns: int = 4) -> None:
     """Draw cells as `CellSnapshot.read` returns them, and a legend that counts them."""
     colours = group_colours(list(counts))
     for name, count in counts.items():
@@ -177,7 +189,7 @@ def draw_cells(ax: Axes, cells: pd.DataFrame, counts: dict[str, int]) -> None:
             ax.add_collection(discs(ax, cells[cells["group"] == name], colours[name]))
             ax.scatter([], [], color=colours[name], label=f"{name} ({count})")
     if any(counts.values()):
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.01), ncols=4)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.01), ncols=legend_columns)
 
 
 def _what_and_when(field: str, cells_h: float, field_h: float, last_h: float) -> str:

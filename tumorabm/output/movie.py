@@ -12,7 +12,6 @@ from subprocess import CalledProcessError
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 from matplotlib.animation import FFMpegWriter
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,13 +28,14 @@ from tumorabm.output.map_plot import (
     draw_field,
     group_colours,
     middle_of,
+    part_shown,
     require_field,
     slice_at,
     when,
 )
 from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
 from tumorabm.output.snapshots import CellSnapshots, FieldSnapshots, cell_types, nearest, unit_of
-from tumorabm.output.written import dose_days, require_site, title_of, written_scenario
+from tumorabm.output.written import dose_days, require_site, series_of, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 SUFFIXES = (".gif", ".mp4")
@@ -170,6 +170,7 @@ class _Scene:
         self._middle_um = middle_of(cells.at(times_h[-1], site), fields) if len(fields.shape) == 3 else None
         most = max(cells.at(time_h, site).count for time_h in times_h)
         self._one_in = 1 if self._middle_um is not None else max(1, -(-most // MOST_CELLS_DRAWN))
+        self._part = part_shown(self._middle_um, self._one_in)
         self._map, strip = figure.subplots(2, 1, height_ratios=(_MAP_INCHES, _STRIP_INCHES))
         self._map.set_axis_off()
         highest = max(float(self._values(time_h).max()) for time_h in times_h)
@@ -198,7 +199,7 @@ class _Scene:
         ]
         given = sum(dose_h <= time_h for dose_h in self._doses_h)
         doses = f", {given} of {len(self._doses_h)} doses given" if self._doses_h else ""
-        self._map.set_title(f"cells and {self._field} {when(time_h, self._last_h)}{doses}")
+        self._map.set_title(f"cells and {self._field} {when(time_h, self._last_h)}{self._part}{doses}")
         self._now.set_xdata([time_h / self._length_h] * 2)
 
     def _values(self, time_h: float) -> np.ndarray:
@@ -207,7 +208,7 @@ class _Scene:
 
     def _draw_strip(self, ax: Axes, folder: Path) -> tuple[Line2D, float]:
         """Draw live cells and doses over time; return the line that marks the present, and the unit of time in h."""
-        series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", self._site)])
+        series = series_of(folder, self._site)
         unit, length_h = style.time_unit(self._last_h)
         for name in self._types:
             ax.plot(series["time_h"] / length_h, series[f"live_{name}"], color=self.colours[name])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tumorabm.notebook import run_html
-from tumorabm.output.run_folder import require_run
+from tumorabm.output.run_folder import reading, require_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ class Run:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """What run.json holds: seed, versions, host, wall time, and whether the run finished."""
-        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        return _json(self.folder / "run.json")
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -81,7 +81,7 @@ class Run:
     def ledger(self) -> dict[str, Any] | None:
         """The nitrogen account at the end, amol, by site."""
         path = self.folder / "ledger.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return _json(path) if path.exists() else None
 
     @property
     def summary(self) -> Figure:
@@ -100,4 +100,14 @@ class Run:
         import pandas as pd
 
         path = self.folder / name
-        return pd.read_parquet(path) if path.exists() else None
+        with reading(path):
+            return pd.read_parquet(path) if path.exists() else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return what a file of a run holds as JSON; OutputError where it is damaged."""
+    with reading(path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError(f"it holds {content!r:.40}, no names and values")
+        return content

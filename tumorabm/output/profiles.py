@@ -80,6 +80,7 @@ def profiles_figure(folder: Path) -> Figure:
     OutputError
         There is no such run, or it has no cells near vessels.
     """
+    folder = Path(folder)
     require_run(folder, "scenario.toml", "cells.parquet")
     require_columns(folder / "cells.parquet", "site", *_READ)
     scenario = written_scenario(folder)

@@ -9,10 +9,13 @@ import json
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tumorabm.scenario.site_schema import PRIMARY
@@ -61,9 +64,28 @@ def hidden_run_name(path: Path) -> str | None:
     return None if match is None else match[1]
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name the file where what a run wrote cannot be read.
+
+    Raises
+    ------
+    OutputError
+        The file is missing, may not be read, or its content is not what a run writes.
+    """
+    try:
+        yield
+    except OSError as error:
+        why = f"cannot be read: {reason(error)}" if error.errno else f"is damaged: {error}"  # Arrow's have no number
+        raise OutputError(f"{path}: {why}") from error
+    except (pa.ArrowException, zlib.error, ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+        raise OutputError(f"{path}: is damaged, expected what a run writes: {error}") from error
+
+
 def require_columns(path: Path, *names: str) -> None:
     """Raise OutputError unless a Parquet table of a run has columns of these names."""
-    present = pq.read_schema(path).names
+    with reading(path):
+        present = pq.read_schema(path).names
     for name in names:
         if name not in present:
             raise OutputError(f"{path}: no column {name}, expected a run of this version")

@@ -41,6 +41,7 @@ def sites_figure(folder: Path) -> Figure:
     OutputError
         There is no such run, or it has one site only.
     """
+    folder = Path(folder)
     require_run(folder, "scenario.toml", "timeseries.parquet", "cells.parquet")
     require_columns(folder / "cells.parquet", "time_h", "site")
     scenario = written_scenario(folder)

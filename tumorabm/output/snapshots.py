@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tumorabm.biology.states import APOPTOTIC, PHASES
-from tumorabm.output.run_folder import fields_name
+from tumorabm.output.run_folder import fields_name, reading
 from tumorabm.output.written import written_scenario
 from tumorabm.output.zarr_store import StoredFields
 from tumorabm.scenario.site_schema import PRIMARY
@@ -93,7 +93,7 @@ class CellSnapshot:
 
     def table(self, names: Sequence[str] | None = None) -> pd.DataFrame:
         """Return some columns of all cells and bodies, or all columns, at once."""
-        with pq.ParquetFile(self._path, pre_buffer=False) as file:
+        with pq.ParquetFile(self._path, pre_buffer=False) as file, reading(self._path):
             return file.read_row_groups(list(self._groups), columns=names and list(names)).to_pandas()
 
     def live(self, names: Sequence[str]) -> pd.DataFrame:
@@ -105,7 +105,10 @@ class CellSnapshot:
         """Yield some columns of all cells and bodies, up to 100,000 at a time."""
         with pq.ParquetFile(self._path, pre_buffer=False) as file:
             for group in self._groups:
-                yield file.read_row_group(group, columns=list(names), use_threads=False).to_pandas(self_destruct=True)
+                with reading(self._path):
+                    table = file.read_row_group(group, columns=list(names), use_threads=False)
+                    part = table.to_pandas(self_destruct=True)
+                yield part
 
 
 def _groups(path: Path, folder: Path) -> Iterator[tuple[float, str]]:

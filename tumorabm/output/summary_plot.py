@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from tumorabm.output import style
 from tumorabm.output.map_plot import draw_map
 from tumorabm.output.run_folder import require_columns, require_run
-from tumorabm.output.written import dose_days, title_of, written_scenario
+from tumorabm.output.written import dose_days, series_of, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 _MIN_ACTIVITY_IU_PER_ML = 1e-4
@@ -78,7 +78,7 @@ def _draw_run(axes: list[Axes], folder: Path, site: str) -> str:
     """Draw eight panels of the time series of a site; return the title of the picture."""
     require_columns(folder / "timeseries.parquet", "time_h", "site")
     scenario = written_scenario(folder)
-    series = pd.read_parquet(folder / "timeseries.parquet", filters=[("site", "==", site)])
+    series = series_of(folder, site)
     draw_curves(axes, series, dose_days(scenario))
     return title_of(scenario)
 
@@ -132,10 +132,11 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
     for cause, colour in causes.items():
         axes[3].plot(times, series[f"deaths_{cause}"], color=colour, label=cause)
     axes[3].set(title="deaths since the start", ylabel="cells")
-    axes[3].set_ylim(top=max(1.0, axes[3].get_ylim()[1]))
     axes[3].legend(title="cause")
     for ax in (axes[0], axes[3], axes[5], axes[6]):
-        ax.set_ylim(bottom=0.0)
+        if ax.lines:
+            highest = max(np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines)
+            ax.set_ylim(0.0, 1.05 * highest or 1.0)
     for ax in axes:
         ax.set_visible(bool(ax.lines))
         ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1.0)))
@@ -144,7 +145,9 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
 
 def _draw_log(ax: Axes, times: np.ndarray, values: pd.Series, smallest: float) -> None:
     """Draw on a logarithmic axis; values below ``smallest`` lie on the lower edge, those of 0 are left out."""
-    ax.plot(times, values.where(values > 0.0).clip(lower=smallest), color=style.SINGLE_COLOUR)
+    shown = values.where(values > 0.0).clip(lower=smallest)
+    marker = "o" if shown.notna().sum() == 1 else None  # a line needs two points
+    ax.plot(times, shown, color=style.SINGLE_COLOUR, marker=marker, markersize=4)
     ax.set_ylim(smallest, max(2.0 * values.max(), 100.0 * smallest))
     ax.set_yscale("log")
 

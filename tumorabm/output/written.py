@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tumorabm.output.run_folder import OutputError
+import pandas as pd
+
+from tumorabm.output.run_folder import OutputError, reading
 from tumorabm.scenario.messages import unknown_name
 from tumorabm.scenario.pharmacology_schema import Pharmacology
 from tumorabm.scenario.site_schema import PRIMARY
@@ -18,12 +20,23 @@ def written_scenario(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    tomllib.TOMLDecodeError
-        The file is damaged.
-    OSError
-        It cannot be read.
+    OutputError
+        It cannot be read, or is damaged.
     """
-    return tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    path = folder / "scenario.toml"
+    with reading(path):
+        scenario = tomllib.loads(path.read_text(encoding="utf-8"))
+        if missing := {"name", "seed"} - scenario.keys():
+            raise ValueError(f"there is no {sorted(missing)[0]}")
+        return scenario
+
+
+def series_of(folder: Path, site: str) -> pd.DataFrame:
+    """Return the time series of a site of a run; OutputError where there is none, or it cannot be read."""
+    require_site(folder, site)
+    path = folder / "timeseries.parquet"
+    with reading(path):
+        return pd.read_parquet(path, filters=[("site", "==", site)])
 
 
 def require_site(folder: Path, site: str) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tumorabm.output.run_folder import reading
+
 _COMPRESSION_LEVEL = 1
 
 
@@ -146,14 +148,18 @@ class StoredFields:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        metadata = json.loads((path / ".zmetadata").read_text())["metadata"]
+        with reading(path):
+            self._describe()
+
+    def _describe(self) -> None:
+        metadata = json.loads((self.path / ".zmetadata").read_text())["metadata"]
         arrays = {key.removesuffix("/.zarray"): value for key, value in metadata.items() if key.endswith("/.zarray")}
         fields = {name: array for name, array in arrays.items() if len(array["shape"]) > 2}
         self.units: dict[str, str] = {name: metadata[f"{name}/.zattrs"]["units"] for name in fields}
-        self.times_h = read_chunk(path, "time_h")
+        self.times_h = read_chunk(self.path, "time_h")
         space = next(iter(fields.values()))["shape"][1:]
         self.shape: tuple[int, int, int] = (1, *space) if len(space) == 2 else tuple(space)
-        self.voxel_um = 2.0 * float(read_chunk(path, "x_um")[0])
+        self.voxel_um = 2.0 * float(read_chunk(self.path, "x_um")[0])
 
     def at(self, name: str, index: int) -> np.ndarray:
         """Return snapshot ``index`` of a field, (nz, ny, nx) float64.
@@ -162,11 +168,14 @@ class StoredFields:
         ------
         FileNotFoundError
             Its file is gone.
+        OutputError
+            It is damaged.
         """
         key = ".".join([str(index), *["0"] * (3 if self.shape[0] > 1 else 2)])
         if not (self.path / name / key).exists():
             raise FileNotFoundError(errno.ENOENT, f"{self.path / name / key} is missing")
-        return read_chunk(self.path, name, index).reshape(self.shape)
+        with reading(self.path / name / key):
+            return read_chunk(self.path, name, index).reshape(self.shape)
 
 
 def _write_chunk(path: Path, values: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from tumorabm.output.distributions import distributions_figure
 from tumorabm.output.map_plot import map_figure
 from tumorabm.output.opened_run import Run, open_run
 from tumorabm.output.profiles import profiles_figure
-from tumorabm.output.run_folder import OutputError, fields_name
+from tumorabm.output.run_folder import OutputError, fields_name, reading
 from tumorabm.output.site_plot import sites_figure
 from tumorabm.output.snapshots import FieldSnapshots, nearest
 from tumorabm.output.summary_plot import curves_figure, draw_summary
@@ -71,7 +71,7 @@ def missing_summary(folder: Path) -> list[Path]:
 
 def _require_times(run: Run, at_hours: Sequence[float]) -> None:
     """Refuse times that lie outside the run."""
-    end_h = run.provenance.get("simulated_hours", 0.0)
+    end_h = run.provenance.get("simulated_hours") or 0.0
     for time_h in at_hours:
         if not 0.0 <= time_h <= end_h:
             raise OutputError(f"--at-hours {time_h:g}: expected a time of the run, 0 to {end_h:g} h")
@@ -83,8 +83,13 @@ def _sites(run: Run) -> list[str]:
 
 
 def _how_it_ended(run: Run) -> Html:
-    finished = run.provenance.get("finished")
-    return Html() if finished is True else note(f"This run did not come to its end: {finished}.")
+    finished, simulated_h = run.provenance.get("finished"), run.provenance.get("simulated_hours") or 0.0
+    planned_h = _written(run).get("hours", simulated_h)
+    if finished is not True:
+        return note(f"This run did not come to its end: {finished}.")
+    if simulated_h < planned_h:
+        return note(f"It was run for {simulated_h:g} of the scenario's {planned_h:g} h: nothing later took place.")
+    return Html()
 
 
 def _what_was_run(run: Run) -> Iterator[Html]:
@@ -112,8 +117,8 @@ def _maps(run: Run, site: str, at_hours: Sequence[float]) -> Html:
         return note(f"There is no map: {' and '.join(missing)} were not recorded.")
     try:
         fields = FieldSnapshots(run.folder, site)
-    except (OSError, ValueError) as error:
-        return note(f"There is no map: {fields_name(site)} cannot be read: {error}")
+    except OutputError as error:
+        return note(f"There is no map: {error}")
     if fields.well_mixed:
         return note("There is no map: the run is well mixed.")
     if not fields.times_h:
@@ -148,7 +153,8 @@ def _profiles(run: Run) -> Html:
 def _doses_in_plasma(folder: Path) -> Iterator[Html]:
     path = folder / "troughs.csv"
     if path.exists():
-        doses = pd.read_csv(path)
+        with reading(path):
+            doses = pd.read_csv(path)
         rows = doses.astype(object).itertuples(index=False)
         yield section("Doses in plasma", table(rows, [name.replace("_", " ") for name in doses]))
 
