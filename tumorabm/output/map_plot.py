@@ -24,7 +24,9 @@ MOST_CELLS_DRAWN = 200_000
 """More are smaller than a dot of the picture, and would take more memory than the run."""
 
 FIELD_MAP = LinearSegmentedColormap.from_list("field", style.FIELD_COLOURS)
-_MAP_INCHES, _MAP_OF_SEVERAL_INCHES = 6.4, 5.0
+_MAP_INCHES, _MAP_OF_SEVERAL_INCHES = (6.4, 6.4), (5.0, 5.7)
+"""Width and height; side by side, legends have two rows."""
+
 _MOST_IN_A_ROW = 3
 
 
@@ -64,8 +66,8 @@ def map_figure(
     highest = max(float(fields.read(name, nearest(fields.times_h, time_h)).max()) for time_h in times_h)
     n_columns = min(len(times_h), _MOST_IN_A_ROW)
     n_rows = -(-len(times_h) // n_columns)
-    side = _MAP_INCHES if len(times_h) == 1 else _MAP_OF_SEVERAL_INCHES
-    with style.new_figure((side * n_columns, side * n_rows)) as figure:
+    width, height = _MAP_INCHES if len(times_h) == 1 else _MAP_OF_SEVERAL_INCHES
+    with style.new_figure((width * n_columns, height * n_rows)) as figure:
         axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
         for ax in axes[len(times_h) :]:
             ax.set_axis_off()

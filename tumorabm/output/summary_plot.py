@@ -147,7 +147,7 @@ def _draw_log(ax: Axes, times: np.ndarray, values: pd.Series, smallest: float) -
     """Draw on a logarithmic axis; values below ``smallest`` lie on the lower edge, those of 0 are left out."""
     shown = values.where(values > 0.0).clip(lower=smallest)
     marker = "o" if shown.notna().sum() == 1 else None  # a line needs two points
-    ax.plot(times, shown, color=style.SINGLE_COLOUR, marker=marker, markersize=4)
+    ax.plot(times, shown, color=style.SINGLE_COLOUR, marker=marker, markersize=4, clip_on=marker is None)
     ax.set_ylim(smallest, max(2.0 * values.max(), 100.0 * smallest))
     ax.set_yscale("log")
 

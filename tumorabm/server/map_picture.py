@@ -36,7 +36,8 @@ COLOUR_BY = {
 NO_CELLS = "no cells"
 _SIDE_PX = 560  # of the longer side of the tissue
 _BARS_PX = 520  # least height of the bars, for their labels
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 90, 130, 14, 62  # of the frame
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 90, 142, 14, 62  # of the frame
+_GAP_PX = 28  # before the bars, for half the last number below the map
 _FONT_POINTS = 13
 _DPI = 100
 _BRIGHTEST_SHARE = 0.98  # of cells lie within the scale of what they are coloured by
@@ -181,7 +182,7 @@ def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) ->
     bars_px, step = height_px - _TOP_PX - _BOTTOM_PX, 1.0 / len(bars)
     for place, ((label, highest), colours) in enumerate(zip(bars, (FIELD_MAP, _LEVELS), strict=False)):
         bottom = (_BOTTOM_PX + bars_px * (1.0 - (place + 0.95) * step)) / height_px
-        box = (1.0 - (_RIGHT_PX - 16) / width_px, bottom, 16 / width_px, 0.9 * step * bars_px / height_px)
+        box = (1.0 - (_RIGHT_PX - _GAP_PX) / width_px, bottom, 16 / width_px, 0.9 * step * bars_px / height_px)
         bar = figure.colorbar(ScalarMappable(Normalize(0.0, highest), colours), cax=figure.add_axes(box))
         bar.set_label(label, fontsize=_FONT_POINTS)
     for axes in figure.axes:
