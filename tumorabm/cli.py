@@ -574,15 +574,13 @@ def _animate(folder: Path, field: str | None, out: str | None, fps: float, site:
 @contextmanager
 def _readable(folder: Path, what: str) -> Iterator[None]:
     """Refuse what of a run cannot be read or written."""
-    from tomllib import TOMLDecodeError
-
     from pyarrow import ArrowException
 
     from tumorabm.output.run_folder import reason
 
     try:
         yield
-    except (ArrowException, TOMLDecodeError) as error:
+    except ArrowException as error:
         raise UserError(f"{folder}: a file is damaged, expected those of a run: {error}") from error
     except OSError as error:
         raise UserError(f"{folder}: {what} cannot be drawn: {reason(error)}") from error

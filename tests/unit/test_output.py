@@ -21,7 +21,7 @@ from tumorabm.output import run_folder as run_folder_module
 from tumorabm.output.map_plot import draw_cells
 from tumorabm.output.parquet_stream import ParquetStream
 from tumorabm.output.recorder import record_run
-from tumorabm.output.run_folder import OutputError, RunFolder
+from tumorabm.output.run_folder import OutputError, RunFolder, whole_file
 from tumorabm.output.snapshots import CellSnapshot, CellSnapshots
 from tumorabm.output.style import colours
 from tumorabm.output.zarr_store import FieldStore, read_chunk
@@ -362,6 +362,26 @@ def test_a_name_taken_while_the_run_was_going_on_is_left_alone(tmp_path):
 
     assert run(out="mine", after_step=take_name).name == "mine-2"
     assert names_in("mine") == ["kept"]
+
+
+def test_two_processes_that_write_a_file_do_not_meet(tmp_path, monkeypatch):
+    table = tmp_path / "table"
+    with whole_file(table) as one:
+        one.write_text("first")
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with whole_file(table) as other:
+            other.write_text("second")
+        assert (table.read_text(), one.read_text()) == ("second", "first")
+    assert (table.read_text(), [path.name for path in tmp_path.iterdir()]) == ("first", ["table"])
+
+
+def test_a_file_that_is_not_finished_leaves_the_earlier_one(tmp_path):
+    table = tmp_path / "table"
+    table.write_text("earlier")
+    with pytest.raises(KeyboardInterrupt), whole_file(table) as partial:
+        partial.write_text("half")
+        raise KeyboardInterrupt
+    assert (table.read_text(), [path.name for path in tmp_path.iterdir()]) == ("earlier", ["table"])
 
 
 def test_the_final_name_appears_only_when_all_is_there(tmp_path):

@@ -347,19 +347,6 @@ def test_a_part_that_grows_while_it_is_collected_gives_the_runs_it_had(tmp_path,
     assert sweep("status", folder).stdout.splitlines()[1] == "done: 2"
 
 
-def test_two_that_collect_at_once_do_not_meet(tmp_path, monkeypatch):
-    table = tmp_path / "results.parquet"
-    first = collect._beside(table)
-    monkeypatch.setattr(collect.os, "getpid", lambda: -1)
-    second = collect._beside(table)
-    with first as one:
-        one.write_text("first")
-        with second as other:
-            other.write_text("second")
-        assert (table.read_text(), one.read_text()) == ("second", "first")
-    assert (table.read_text(), [path.name for path in tmp_path.iterdir()]) == ("first", ["results.parquet"])
-
-
 def test_a_sampled_design_has_no_heat_map():
     points = pd.DataFrame({"a": np.arange(9.0), "b": np.arange(9.0), "seed": 1, "status": "done", "live": 1.0})
     grid = pd.DataFrame(itertools.product([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]), columns=["a", "b"]).assign(live=2.0)

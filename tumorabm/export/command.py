@@ -77,9 +77,6 @@ def _format(name: str) -> Format:
 
 def _export(folder: Path, name: str, chosen: Format, out: str | None, force: bool) -> Path:
     """Write a run in a format and return where; what cannot be read or written is refused."""
-    import json
-    import zlib
-
     from pyarrow import ArrowException
 
     from tumorabm.export.place import require_free, written_beside
@@ -95,7 +92,7 @@ def _export(folder: Path, name: str, chosen: Format, out: str | None, force: boo
             complain(f"{folder}: the run did not finish ({run.provenance['finished']}); what it recorded is exported")
         with written_beside(wanted, force=force) as path:
             module.write(run, path)
-    except (ArrowException, json.JSONDecodeError, zlib.error) as error:
+    except ArrowException as error:
         raise UserError(f"{folder}: a file is damaged, expected those of a run: {error}") from error
     except OSError as error:
         raise UserError(f"{folder}: cannot be exported: {reason(error)}") from error

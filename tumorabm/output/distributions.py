@@ -94,8 +94,7 @@ def distributions_figure(folder: Path, site: str = PRIMARY) -> Figure:
             ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(table["time_h"].max() / length_h, 1e-3)))
         axes[0, 0].legend(loc="best")
         style.mark_doses(axes.flat, doses, axes[0, -1])
-        where = "" if site == PRIMARY else f", {site}"
-        figure.suptitle(f"{title_of(scenario)}{where}: live cells")
+        figure.suptitle(f"{title_of(scenario, site)}: live cells")
     return figure
 
 

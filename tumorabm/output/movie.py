@@ -33,7 +33,7 @@ from tumorabm.output.map_plot import (
     slice_at,
     when,
 )
-from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
+from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run, whole_file
 from tumorabm.output.snapshots import CellSnapshots, FieldSnapshots, cell_types, nearest, unit_of
 from tumorabm.output.written import dose_days, require_site, series_of, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
@@ -76,7 +76,7 @@ def write_movie(
     Returns
     -------
     Path
-        The file, written beside its place and renamed.
+        The file, whole or not at all.
 
     Raises
     ------
@@ -97,18 +97,14 @@ def write_movie(
     if fields.well_mixed:
         raise OutputError(f"{folder}: the site {site} is well mixed, expected one with a map")
     times_h = _common_times(folder, cells, fields)
-    partial = out.with_name(f".partial-{out.name}")  # ends as it shall, by which ffmpeg knows the format
-    try:
-        with style.new_figure((_MAP_INCHES, _MAP_INCHES + _STRIP_INCHES)) as figure:
-            scene = _Scene(figure, folder, site, cells, fields, name, times_h)
-            with _writer(partial, figure, scene.colours, fps) as writer:
-                for number, time_h in enumerate(times_h, start=1):
-                    scene.show(time_h)
-                    writer.grab_frame()
-                    after_frame(number, len(times_h))
-        return partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(out) as partial, style.new_figure((_MAP_INCHES, _MAP_INCHES + _STRIP_INCHES)) as figure:
+        scene = _Scene(figure, folder, site, cells, fields, name, times_h)
+        with _writer(partial, out.suffix.lower(), figure, scene.colours, fps) as writer:
+            for number, time_h in enumerate(times_h, start=1):
+                scene.show(time_h)
+                writer.grab_frame()
+                after_frame(number, len(times_h))
+    return out
 
 
 def require_writer(out: Path) -> None:
@@ -161,7 +157,7 @@ class _Scene:
     ) -> None:
         scenario = written_scenario(folder)
         self._doses_h = [24.0 * day for day in dose_days(scenario)]
-        figure.suptitle(title_of(scenario) + ("" if site == PRIMARY else f", {site}"))
+        figure.suptitle(title_of(scenario, site))
         figure.get_layout_engine().set(**style.SPACING)
         self._cells, self._fields, self._field, self._last_h = cells, fields, field, times_h[-1]
         self._site = site
@@ -223,11 +219,11 @@ class _Writer(Protocol):
 
 
 @contextmanager
-def _writer(path: Path, figure: Figure, colours: dict[str, str], fps: float) -> Iterator[_Writer]:
-    """Give what writes the frames of a figure to a file."""
-    if path.suffix.lower() == ".mp4":
+def _writer(path: Path, suffix: str, figure: Figure, colours: dict[str, str], fps: float) -> Iterator[_Writer]:
+    """Give what writes the frames of a figure to a file, in the format of a suffix."""
+    if suffix == ".mp4":
         try:
-            with FFMpegWriter(fps=fps).saving(figure, path, _DPI) as writer:
+            with FFMpegWriter(fps=fps, extra_args=["-f", "mp4"]).saving(figure, path, _DPI) as writer:
                 yield writer
         except CalledProcessError as error:
             raise OutputError(f"ffmpeg failed: {(error.stderr or error.stdout or 'it does not say why')}") from error

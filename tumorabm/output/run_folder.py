@@ -107,8 +107,9 @@ def require_space(folder: Path, n_bytes: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, sync and rename it, so that half a file never bears its name.
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path to write a file to, and put it under its own when the block has ended: half a file never bears it.
 
     Raises
     ------
@@ -117,14 +118,18 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
+        sync(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file as `whole_file` does."""
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
 
 
 class RunFolder:

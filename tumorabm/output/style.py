@@ -7,7 +7,6 @@ else in its picture has.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -18,6 +17,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+
+from tumorabm.output.run_folder import whole_file
 
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours without yellow, which is too light for lines on white."""
@@ -130,10 +131,7 @@ def png(figure: Figure) -> bytes:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a picture (PNG) beside its place and rename it, so that half a picture never bears its name."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
+    """Write a picture (PNG), whole or not at all; return its path."""
+    with whole_file(path) as partial:
         figure.savefig(partial, format="png")
-        return partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    return path

@@ -70,7 +70,7 @@ def curves_figure(folder: Path, site: str = PRIMARY) -> Figure:
     with style.new_figure(style.CURVES_SIZE_INCHES) as figure:
         figure.get_layout_engine().set(**style.SPACING)
         title = _draw_run(list(figure.subplots(2, 4).flat), folder, site)
-        figure.suptitle(title if site == PRIMARY else f"{title}, {site}")
+        figure.suptitle(title)
     return figure
 
 
@@ -80,7 +80,7 @@ def _draw_run(axes: list[Axes], folder: Path, site: str) -> str:
     scenario = written_scenario(folder)
     series = series_of(folder, site)
     draw_curves(axes, series, dose_days(scenario))
-    return title_of(scenario)
+    return title_of(scenario, site)
 
 
 def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[float]) -> None:

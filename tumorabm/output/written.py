@@ -51,6 +51,6 @@ def dose_days(scenario: Mapping[str, Any]) -> list[float]:
     return [given.day for given in Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar]
 
 
-def title_of(scenario: Mapping[str, Any]) -> str:
-    """Return name and seed of a written scenario, the title of a picture."""
-    return f"{scenario['name']}, seed {scenario['seed']}"
+def title_of(scenario: Mapping[str, Any], site: str = PRIMARY) -> str:
+    """Return name and seed of a written scenario, and a site that is not the primary one: the title of a picture."""
+    return f"{scenario['name']}, seed {scenario['seed']}" + ("" if site == PRIMARY else f", {site}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tumorabm.output.run_folder import OutputError, reason, sync
+from tumorabm.output.run_folder import OutputError, reason, whole_file
 from tumorabm.sweep.designs import varying
 from tumorabm.sweep.plan import Plan, read_plan
 from tumorabm.sweep.result import MISSING
@@ -86,29 +85,12 @@ def write_tables(plan: Plan, contents: Contents, results: pd.DataFrame) -> None:
         They cannot be written.
     """
     try:
-        with _beside(plan.folder / RESULTS) as path:
+        with whole_file(plan.folder / RESULTS) as path:
             pq.write_table(pa.Table.from_pandas(results, preserve_index=False), path, compression="zstd")
-        with _beside(plan.folder / TIMESERIES) as path:
+        with whole_file(plan.folder / TIMESERIES) as path:
             _write_timeseries(path, contents)
     except OSError as error:
         raise OutputError(f"{plan.folder}: tables cannot be written: {reason(error)}") from error
-
-
-class _beside:  # noqa: N801 - used as a function
-    """Give a path beside one to write to, and rename it in the end."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-
-    def __enter__(self) -> Path:
-        return self._partial
-
-    def __exit__(self, kind: object, *exception: object) -> None:
-        if kind is None:
-            sync(self._partial)
-            self._partial.replace(self._path)
-        self._partial.unlink(missing_ok=True)
 
 
 def _write_timeseries(path: Path, contents: Contents) -> None:
