@@ -94,6 +94,7 @@ def test_threads_do_not_change_a_byte(
 
 
 @pytest.mark.parametrize("processes", [1, 2, 4])
+@pytest.mark.one_version
 def test_processes_at_once_do_not_change_a_byte(processes: int, one_thread: dict[str, Path], tmp_path: Path) -> None:
     names = [("tissue_2d", "tissue_3d")[i % 2] for i in range(processes)]
     folders = [tmp_path / str(i) for i in range(processes)]

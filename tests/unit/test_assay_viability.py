@@ -39,6 +39,7 @@ def assay(*arguments: object):
     return CliRunner().invoke(app, ["assay", "viability", *map(str, arguments)])
 
 
+@pytest.mark.one_version
 def test_molt4_is_sensitive_to_asparaginase() -> None:
     plate = viability("molt4", doses=DOSES, **SMALL)
     assert 1e-4 <= plate.fit.ic50 <= 1e-2
@@ -49,22 +50,26 @@ def test_molt4_is_sensitive_to_asparaginase() -> None:
     assert 5 * 7500 < of_vehicle["live_cells"].mean() < 32 * 7500, "counts are those of a real well"
 
 
+@pytest.mark.one_version
 def test_blasts_die_at_the_activity_of_treatment() -> None:
     plate = viability("all_blast", doses=(1e-3, 3e-3, 1e-2, 3e-2), **SMALL)
     assert means(plate.wells)[3e-2] <= 0.10
 
 
+@pytest.mark.one_version
 def test_normal_cells_with_asns_resist_and_the_report_says_so() -> None:
     plate = viability("normal_marrow", doses=DOSES, **SMALL)
     assert plate.fit.ic50 is None
     assert plate.fit.message.startswith("IC50 above the highest dose, 0.01 IU/mL: viability there is ")
 
 
+@pytest.mark.one_version
 def test_asns_makes_the_resistance() -> None:
     plate = viability("normal_marrow", doses=(1e-3, 3e-3, 1e-2, 3e-2), perturbations={"asns": 0.0}, **SMALL)
     assert means(plate.wells)[3e-2] < 0.2
 
 
+@pytest.mark.one_version
 def test_an_inhibitor_acts_on_its_own_wells_from_the_change_of_medium_on() -> None:
     design = PlateDesign("jurkat", "cisplatin", doses=(0.1, 1.0, 5.0, 50.0), hours=24.0, **SMALL)
     groups = design.scenario().cells

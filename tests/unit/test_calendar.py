@@ -264,6 +264,7 @@ def test_doses_of_one_moment_share_their_row_of_time() -> None:
     assert table["peak_iu_per_mL"][0] == table["peak_iu_per_mL"][1] > 12.0
 
 
+@pytest.mark.one_version
 def test_pegaspargase_every_fortnight_keeps_asparagine_away() -> None:
     plasma = plasma_of(PEG | {"day": 0.0, "every": "14 d", "times": 3})
     run(plasma, 42.0 * 24.0)

@@ -168,6 +168,7 @@ def refused(result, *parts):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+@pytest.mark.one_version
 def test_runs_killed_at_random_instants_and_resumed_are_those_that_were_not(tmp_path):
     (tmp_path / "travellers.toml").write_text(TRAVELLERS)
     seed = str(np.random.SeedSequence().entropy % 2**32)

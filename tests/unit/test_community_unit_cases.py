@@ -271,6 +271,7 @@ def descendants(founders: int, hours: float, random: np.random.Generator) -> np.
     return np.bincount(founder)
 
 
+@pytest.mark.one_version
 def test_a_spheroid_without_diffusion_has_the_number_of_its_cycle_and_is_round_and_relaxed():
     model = community("spheroid_packed").run()
     positions, radii = model.population.block("position_um"), model.population.data["radius_um"]

@@ -49,6 +49,7 @@ def scenario(size_um: list[float], count: int, cells: dict[str, object], **secti
     ],
     ids=["voxels in 2-D", "voxels in medium", "voxels in 3-D", "cells", "voxels of clock cells"],
 )
+@pytest.mark.one_version
 def test_the_least_memory_is_a_little_below_what_a_run_takes(
     size_um: list[float], count: int, cells: dict[str, object], sections: dict[str, object]
 ) -> None:

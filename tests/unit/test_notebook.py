@@ -107,6 +107,7 @@ def test_the_core_knows_neither_notebooks_nor_pictures_until_they_are_asked_for(
     assert "open_run" in tumorabm.__all__
 
 
+@pytest.mark.one_version
 def test_the_example_notebook_runs_without_an_error(tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed; it comes with tumorabm[test]")
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed; it comes with tumorabm[test]")

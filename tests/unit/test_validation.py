@@ -99,6 +99,7 @@ def test_half_dose_lies_between_the_doses_and_never_beyond_them() -> None:
     assert half_dose(doses, np.array([0.3, 0.1, 0.0])) == 0.01
 
 
+@pytest.mark.one_version
 class TestSense:
     """What must hold whatever the parameters are."""
 
@@ -158,6 +159,7 @@ def test_every_parameter_can_be_varied_by_itself(factor: float) -> None:
         assert order_problem({name: factor * value}) is None, name
 
 
+@pytest.mark.one_version
 def test_sensitivities_find_what_a_readout_rests_on() -> None:
     table = sensitivities(["emt_half_asparagine_uM", "asns_induction"], cells=20)
     assert set(READOUTS) < set(table.columns)

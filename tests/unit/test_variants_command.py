@@ -234,6 +234,7 @@ def test_a_process_that_dies_is_a_failed_run(new, monkeypatch):
     assert ended == [("control-s5", "its process ended with exit code 1")]
 
 
+@pytest.mark.one_version
 def test_an_interrupted_command_leaves_whole_folders_and_goes_on_from_there(new):
     command = [sys.executable, "-m", "tumorabm", "variants", "arms.toml", "--out", "out", "--jobs", "1", "--replicates"]
     options = {"cwd": new, "env": {"PYTHONPATH": str(REPOSITORY), "PATH": ""}, "text": True}
