@@ -16,6 +16,7 @@ from tumorabm.output.map_plot import map_figure
 from tumorabm.output.recorder import Recorder, record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
 from tumorabm.output.snapshots import CellSnapshots, FieldSnapshots
+from tumorabm.output.summary_plot import draw_curves
 from tumorabm.scenario import scenario_from_dict
 
 
@@ -63,6 +64,15 @@ def test_a_figure_shows_itself_in_a_notebook_and_is_saved_in_the_same_look(run: 
     figure = figures.curves_figure(run)
     assert figure._repr_png_() == style.png(figure)
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_curve_of_one_value_is_a_point(run: Path) -> None:
+    series = pd.read_parquet(run / "timeseries.parquet")
+    for rows, marker in ((1, "o"), (2, "None")):
+        axes = Figure().subplots(2, 4).ravel()
+        draw_curves(axes, series.iloc[:rows], [])
+        lines = [line for ax in axes if ax is not axes[1] for line in ax.lines]  # there is no drug
+        assert {line.get_marker() for line in lines} == {marker}
 
 
 def test_curves_and_map_give_a_type_the_same_colour_whatever_its_name(run: Path) -> None:

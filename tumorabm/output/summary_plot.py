@@ -138,6 +138,7 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
             highest = max(np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines)
             ax.set_ylim(0.0, 1.05 * highest or 1.0)
     for ax in axes:
+        _mark_single_points(ax)
         ax.set_visible(bool(ax.lines))
         ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1.0)))
     style.mark_doses(axes, doses, activity)
@@ -145,11 +146,16 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
 
 def _draw_log(ax: Axes, times: np.ndarray, values: pd.Series, smallest: float) -> None:
     """Draw on a logarithmic axis; values below ``smallest`` lie on the lower edge, those of 0 are left out."""
-    shown = values.where(values > 0.0).clip(lower=smallest)
-    marker = "o" if shown.notna().sum() == 1 else None  # a line needs two points
-    ax.plot(times, shown, color=style.SINGLE_COLOUR, marker=marker, markersize=4, clip_on=marker is None)
+    ax.plot(times, values.where(values > 0.0).clip(lower=smallest), color=style.SINGLE_COLOUR)
     ax.set_ylim(smallest, max(2.0 * values.max(), 100.0 * smallest))
     ax.set_yscale("log")
+
+
+def _mark_single_points(ax: Axes) -> None:
+    """Give a marker to what has one value alone; a line needs two."""
+    for line in ax.lines:
+        if np.isfinite(line.get_ydata(orig=False)).sum() == 1:
+            line.set(marker="o", markersize=4, clip_on=False)
 
 
 def _set_log_where_wide(ax: Axes) -> None:
