@@ -2,38 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
+from zlib import Z_RLE
 
 import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
-from tumorabm.model import TumorModel
 from tumorabm.output import style
 from tumorabm.output.summary_plot import draw_curves
+from tumorabm.server.scales import round_up
 
 _SIZE_INCHES = (10.4, 8.0)
 _DPI = 110
 _PLACES = {"left": 0.075, "right": 0.985, "bottom": 0.065, "top": 0.965, "wspace": 0.33, "hspace": 0.42}
 """Of the panels; a layout that finds them takes as long as drawing them twice more."""
+_SETTINGS = {**style.SETTINGS, "axes.autolimit_mode": "round_numbers"}
 
 
-def draw_site_curves(site: TumorModel, doses_h: list[float]) -> bytes:
-    """Return the curves of a site until now as a PNG.
+class CurvePicture:
+    """The curves of a site while it goes on.
 
-    Parameters
-    ----------
-    site
-        The model of the site.
-    doses_h
-        When doses were given, h.
+    Axes and labels take most of the time of a picture. Their scales end at round numbers, and they are drawn again only
+    where one has changed.
     """
-    with matplotlib.rc_context(style.SETTINGS):
-        figure = Figure(_SIZE_INCHES, dpi=_DPI)
-        canvas = FigureCanvasAgg(figure)
-        *axes, spare = figure.subplots(3, 3, gridspec_kw=_PLACES).ravel()
+
+    def __init__(self) -> None:
+        with matplotlib.rc_context(_SETTINGS):
+            self._figure = Figure(_SIZE_INCHES, dpi=_DPI)
+            self._canvas = FigureCanvasAgg(self._figure)
+            *self._axes, spare = self._figure.subplots(3, 3, gridspec_kw=_PLACES).ravel()
         spare.set_visible(False)
-        draw_curves(axes, site.timeseries(), [hours / 24.0 for hours in doses_h])
-        png = BytesIO()
-        canvas.print_png(png, pil_kwargs={"compress_level": 1})  # draws once; savefig would twice
-    return png.getvalue()
+        self._frame, self._framed = None, None
+
+    def draw(self, series: pd.DataFrame, doses_h: Sequence[float]) -> bytes:
+        """Return the curves until now as a PNG.
+
+        Parameters
+        ----------
+        series
+            What was observed of the site, as `TumorModel.timeseries` gives it; no fewer rows than the last time.
+        doses_h
+            When doses were given, h.
+        """
+        with matplotlib.rc_context(_SETTINGS):
+            for ax in self._axes:
+                _empty(ax)
+            draw_curves(self._axes, series, [hours / 24.0 for hours in doses_h])
+            for ax in self._axes:
+                _round_scales(ax)
+            self._draw_frame()
+            for ax in self._axes:
+                if ax.get_visible():
+                    for artist in _content(ax):
+                        ax.draw_artist(artist)
+        png, pixels = BytesIO(), np.asarray(self._canvas.buffer_rgba())[:, :, :3]
+        Image.fromarray(pixels).save(png, format="png", compress_level=1, compress_type=Z_RLE)
+        return png.getvalue()
+
+    def _draw_frame(self) -> None:
+        """Draw all but the content of the axes, or take what was drawn before."""
+        framed = [_frame_of(ax) for ax in self._axes]
+        if framed == self._framed:
+            self._canvas.restore_region(self._frame)
+            return
+        content = [artist for ax in self._axes for artist in _content(ax)]
+        for artist in content:
+            artist.set_visible(False)
+        self._canvas.draw()
+        self._frame, self._framed = self._canvas.copy_from_bbox(self._figure.bbox), framed
+        for artist in content:
+            artist.set_visible(True)
+
+
+def _content(ax: Axes) -> list:
+    """Return what changes from picture to picture: lines, words at them, and the legend that makes room for them."""
+    legend = ax.get_legend()
+    return [*ax.lines, *ax.texts, *([] if legend is None else [legend])]
+
+
+def _empty(ax: Axes) -> None:
+    for artist in _content(ax):
+        artist.remove()
+    ax.autoscale()  # the scales are set anew
+
+
+def _round_scales(ax: Axes) -> None:
+    ax.set_xlim(0.0, round_up(ax.get_xlim()[1]))
+    low, high = ax.get_ylim()
+    if low == 0.0:
+        ax.set_ylim(0.0, round_up(high))
+
+
+def _frame_of(ax: Axes) -> tuple:
+    """Return what the axes and labels of a panel depend on."""
+    labels = ax.get_title(), ax.get_xlabel(), ax.get_ylabel()
+    return ax.get_visible(), labels, ax.get_xlim(), ax.get_yscale(), ax.get_ylim()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -22,6 +21,7 @@ from tumorabm.output import style
 from tumorabm.output.map_plot import FIELD_MAP
 from tumorabm.output.snapshots import as_shown, unit_of
 from tumorabm.server.raster import background, paint_discs
+from tumorabm.server.scales import round_up
 
 COLOUR_BY = {
     "type": "",
@@ -126,7 +126,7 @@ class Picture:
 def draw_map(seen: Snapshot) -> Picture:
     """Return the picture of a snapshot."""
     rows, columns = pixel_shape(seen.size_um)
-    top = _round_up(float(seen.field.max()))
+    top = round_up(float(seen.field.max()))
     image = background(seen.field, 0.0, top, _bytes_of(FIELD_MAP(np.linspace(0.0, 1.0, 256))), (rows, columns))
     bars, legend = [(f"{seen.look.field}, {seen.unit}", top)], []
     if seen.look.colour_by != NO_CELLS:
@@ -191,14 +191,6 @@ def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) ->
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def _round_up(value: float) -> float:
-    """Return the next of 1, 1.5, 2, 3, 5, 7 times a power of ten, so that scales seldom change."""
-    if not value > 0.0:
-        return 1.0
-    decade = 10.0 ** math.floor(math.log10(value))
-    return next(factor * decade for factor in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0) if factor * decade >= 0.9999 * value)
-
-
 def _cell_values(site: TumorModel, colour_by: str) -> tuple[np.ndarray, tuple[str, ...]]:
     data = site.population.data
     if colour_by == "phase":
@@ -238,7 +230,7 @@ def _category_colours(seen: Snapshot) -> tuple[np.ndarray, list[tuple[str, str]]
 def _level_colours(seen: Snapshot) -> tuple[np.ndarray, float]:
     """Return a colour for each cell, by a number, and the end of the scale; cells without the number are white."""
     living = seen.values[~seen.dead & np.isfinite(seen.values)]
-    highest = _round_up(float(np.quantile(living, _BRIGHTEST_SHARE))) if living.size else 1.0
+    highest = round_up(float(np.quantile(living, _BRIGHTEST_SHARE))) if living.size else 1.0
     colours = _bytes_of(_LEVELS(np.clip(np.nan_to_num(seen.values) / highest, 0.0, 1.0)))
     colours[np.isnan(seen.values)] = 255
     return colours, highest

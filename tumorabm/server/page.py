@@ -23,7 +23,7 @@ from tumorabm.scenario import Scenario, ScenarioError, load_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 from tumorabm.server import SCENARIO_VARIABLE
 from tumorabm.server.controls import DOSE_RANGE_IU_PER_M2, as_meant, controls_of, scenarios_beside
-from tumorabm.server.curves import draw_site_curves
+from tumorabm.server.curves import CurvePicture
 from tumorabm.server.map_picture import COLOUR_BY, NO_CELLS, Look, draw_map, place_on_map, snapshot
 from tumorabm.server.simulation import Simulation
 
@@ -194,12 +194,13 @@ def Curves(simulation: Simulation, site: str) -> None:
     """Show what was observed of a site until now."""
     _being_drawn(simulation)
     tissue = simulation.tissue.sites[site]
+    picture = solara.use_memo(CurvePicture, [id(tissue)])
 
     def draw() -> bytes:
         with simulation.lock, _drawing:
-            return draw_site_curves(tissue, simulation.doses_h)
+            return picture.draw(tissue.timeseries(), simulation.doses_h)
 
-    png = solara.use_memo(draw, [id(tissue), len(tissue.datacollector.ticks), len(simulation.doses_h)])
+    png = solara.use_memo(draw, [picture, len(tissue.datacollector.ticks), len(simulation.doses_h)])
     _Picture(png=png, alt="curves", kind="tissue-curves", look="width: 100%; margin-bottom: 3em")
 
 

@@ -1,0 +1,65 @@
+"""The curves of the page, whose axes are drawn again only where a scale has changed."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tumorabm import TumorModel
+from tumorabm.scenario import scenario_from_dict
+from tumorabm.server.curves import CurvePicture
+from tumorabm.server.scales import round_up
+
+
+@pytest.fixture(scope="module")
+def series() -> pd.DataFrame:
+    """Rows of three days and more: the unit of time changes, and a dose takes cells and asparagine away."""
+    scenario = scenario_from_dict(
+        {
+            "name": "small",
+            "hours": 96.0,
+            "time": {"step_min": 60.0},
+            "domain": {"size_um": [100.0, 80.0]},
+            "vessels": {"positions_um": [[30.0, 30.0]]},
+            "cells": {"blast": {"type": "all_blast", "count": 12}, "normal": {"type": "normal_marrow", "count": 9}},
+            "pharmacology": {
+                "doses": [{"drug": "asparaginase", "formulation": "pegaspargase", "dose_iu_per_m2": 2500.0, "day": 1.0}]
+            },
+            "output": {"timeseries_every_h": 2.0},
+        }
+    )
+    return TumorModel(scenario, threads=1).run().timeseries()
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(png)))
+
+
+def doses_h(rows: pd.DataFrame) -> tuple[float, ...]:
+    return (24.0,) if rows["time_h"].iloc[-1] >= 24.0 else ()
+
+
+def test_a_picture_that_grew_is_the_one_drawn_at_once(series):
+    growing = CurvePicture()
+    for n_rows in range(1, len(series) + 1):
+        rows = series.iloc[:n_rows]
+        grown = pixels(growing.draw(rows, doses_h(rows)))
+        if n_rows % 12 == 1:
+            np.testing.assert_array_equal(grown, pixels(CurvePicture().draw(rows, doses_h(rows))))
+
+
+def test_the_axes_stay_while_their_scales_do(series):
+    picture, frames = CurvePicture(), []
+    for n_rows in range(1, len(series) + 1):
+        picture.draw(series.iloc[:n_rows], ())
+        frames.append(picture._frame)
+    drawn = sum(one is not other for one, other in zip(frames[1:], frames[:-1], strict=True))
+    assert 2 <= drawn < len(frames) / 2
+
+
+def test_scales_end_at_round_numbers():
+    assert [round_up(value) for value in (0.8, 1.0, 1.01, 16.0, 7100.0, 0.0, -1.0, np.nan)] == [
+        1.0, 1.0, 1.5, 20.0, 10000.0, 1.0, 1.0, 1.0,
+    ]  # fmt: skip
