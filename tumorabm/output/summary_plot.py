@@ -133,8 +133,8 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
         axes[3].plot(times, series[f"deaths_{cause}"], color=colour, label=cause)
     axes[3].set(title="deaths since the start", ylabel="cells")
     axes[3].legend(title="cause")
-    for ax in (axes[0], axes[3], axes[5], axes[6]):
-        if ax.lines:
+    for ax in (axes[0], *axes[3:7]):
+        if ax.lines and ax.get_yscale() == "linear":
             highest = max(np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines)
             ax.set_ylim(0.0, 1.05 * highest or 1.0)
     for ax in axes:
