@@ -41,8 +41,20 @@ def doses_h(rows: pd.DataFrame) -> tuple[float, ...]:
     return (24.0,) if rows["time_h"].iloc[-1] >= 24.0 else ()
 
 
-def test_a_picture_that_grew_is_the_one_drawn_at_once(series):
-    growing = CurvePicture()
+def wide(series: pd.DataFrame) -> pd.DataFrame:
+    """ASNS that gets a logarithmic axis on the way."""
+    return series.assign(asns_mean_blast=0.01 * 1.2 ** np.arange(len(series)))
+
+
+def without_plasma(series: pd.DataFrame) -> pd.DataFrame:
+    """A tissue that is measured by its diameter."""
+    in_plasma = [name for name in series if name.startswith("plasma_")]
+    return series.drop(columns=in_plasma).assign(diameter_um=200.0 + np.arange(len(series)))
+
+
+@pytest.mark.parametrize("changed", [lambda series: series, wide, without_plasma])
+def test_a_picture_that_grew_is_the_one_drawn_at_once(series, changed):
+    series, growing = changed(series), CurvePicture()
     for n_rows in range(1, len(series) + 1):
         rows = series.iloc[:n_rows]
         grown = pixels(growing.draw(rows, doses_h(rows)))
@@ -60,6 +72,6 @@ def test_the_axes_stay_while_their_scales_do(series):
 
 
 def test_scales_end_at_round_numbers():
-    assert [round_up(value) for value in (0.8, 1.0, 1.01, 16.0, 7100.0, 0.0, -1.0, np.nan)] == [
-        1.0, 1.0, 1.5, 20.0, 10000.0, 1.0, 1.0, 1.0,
+    assert [round_up(value) for value in (0.7, 1.0, 1.01, 16.0, 7100.0, 0.0, -1.0, np.nan)] == [
+        0.8, 1.0, 1.5, 20.0, 8000.0, 1.0, 1.0, 1.0,
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -123,11 +123,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    sync(path.parent)
+    with suppress(OSError):  # the file is there; some folders may be written but not read, and then not synced
+        sync(path.parent)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file as `whole_file` does."""
+    """Write a file as `whole_file` does; OSError where that fails."""
     with whole_file(path) as partial:
         partial.write_bytes(content)
 

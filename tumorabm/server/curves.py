@@ -20,7 +20,7 @@ from tumorabm.server.scales import round_up
 
 _SIZE_INCHES = (10.4, 8.0)
 _DPI = 110
-_PLACES = {"left": 0.075, "right": 0.985, "bottom": 0.065, "top": 0.965, "wspace": 0.33, "hspace": 0.42}
+_PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.065, "top": 0.965, "wspace": 0.33, "hspace": 0.42}
 """Of the panels; a layout that finds them takes as long as drawing them twice more."""
 _SETTINGS = {**style.SETTINGS, "axes.autolimit_mode": "round_numbers"}
 
@@ -46,7 +46,7 @@ class CurvePicture:
         Parameters
         ----------
         series
-            What was observed of the site, as `TumorModel.timeseries` gives it; no fewer rows than the last time.
+            What was observed of the site, as `TumorModel.timeseries` gives it.
         doses_h
             When doses were given, h.
         """
@@ -89,14 +89,15 @@ def _content(ax: Axes) -> list:
 def _empty(ax: Axes) -> None:
     for artist in _content(ax):
         artist.remove()
-    ax.autoscale()  # the scales are set anew
+    ax.set_yscale("linear")
+    ax.autoscale()
 
 
 def _round_scales(ax: Axes) -> None:
     ax.set_xlim(0.0, round_up(ax.get_xlim()[1]))
     low, high = ax.get_ylim()
-    if low == 0.0:
-        ax.set_ylim(0.0, round_up(high))
+    if low == 0.0 or ax.get_yscale() == "log":
+        ax.set_ylim(low, round_up(high))
 
 
 def _frame_of(ax: Axes) -> tuple:

@@ -194,7 +194,12 @@ def Curves(simulation: Simulation, site: str) -> None:
     """Show what was observed of a site until now."""
     _being_drawn(simulation)
     tissue = simulation.tissue.sites[site]
-    picture = solara.use_memo(CurvePicture, [id(tissue)])
+
+    def new() -> CurvePicture:
+        with _drawing:
+            return CurvePicture()
+
+    picture = solara.use_memo(new, [id(tissue)])
 
     def draw() -> bytes:
         with simulation.lock, _drawing:

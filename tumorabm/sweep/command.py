@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -158,8 +157,6 @@ def worker(
 
         stopped_by = run_task(planned, ids, ended, retry_failed=retry_failed)
     if stopped_by is not None:
-        if is_warning(stopped_by):
-            signal.signal(stopped_by, signal.SIG_IGN)  # timeout sends two: the second must not take the exit code away
         complain(f"stopped by {stopped_by.name}; finished runs are kept")
         raise typer.Exit(STOPPED_EARLY if is_warning(stopped_by) else INTERRUPTED)
 

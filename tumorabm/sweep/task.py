@@ -66,8 +66,9 @@ def run_task(
 ) -> signal.Signals | None:
     """Run those of these runs that have no result yet; return the signal that stopped it early, or None.
 
-    A signal gives up the present run between two steps. What ended before is written in any case. Runs that were begun
-    earlier without an end come last, and one that was begun `MOST_ATTEMPTS` times is recorded as failed.
+    A signal gives up the present run between two steps. What ended before is written in any case. After a warning the
+    process ignores further ones: `timeout` sends two, and the second must not take the exit code away. Runs that were
+    begun earlier without an end come last, and one that was begun `MOST_ATTEMPTS` times is recorded as failed.
 
     Parameters
     ----------
@@ -133,10 +134,11 @@ def _noted_signals() -> Iterator[list[int]]:
     try:
         yield received
     finally:
+        was_warned = any(map(is_warning, received))
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if was_warned and is_warning(number) else handler)
 
 
-def is_warning(number: signal.Signals) -> bool:
+def is_warning(number: int) -> bool:
     """Return whether a signal says that the time is nearly up, so that the task is to be queued again."""
-    return number.name in _WARNINGS
+    return signal.Signals(number).name in _WARNINGS
