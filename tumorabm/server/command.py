@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,10 @@ def serve(
 
 def _set_up_solara() -> None:
     """Let the page's library tell nobody that it runs, and end tissues that nobody sees."""
+    import uvicorn
+
+    # PNGs are compressed already, and the next step would wait; Solara has no setting for it
+    uvicorn.Config = partial(uvicorn.Config, ws_per_message_deflate=False)
     os.environ["SOLARA_TELEMETRY_MIXPANEL_ENABLE"] = "False"
     os.environ["SOLARA_CHECK_HOOKS"] = "off"  # its remarks about Mesa's page are of no use to users
     os.environ.setdefault("SOLARA_KERNEL_CULL_TIMEOUT", "10m")  # of a tab that was closed, with its tissue

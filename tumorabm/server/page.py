@@ -125,12 +125,12 @@ def Seen(simulation: Simulation) -> None:
     if simulation.tissue.sites[site].well_mixed:
         time_h = simulation.tissue.time_h
         solara.HTML("div", f"{_when(time_h)}, well-mixed: there is no map", classes=["tissue-time"])
-        DoseNow(simulation)
+        DoseNow(simulation, simulation.running)
     else:
         with solara.Columns([8, 4]):
             Map(simulation, site, pick)
             with solara.Column():
-                DoseNow(simulation)
+                DoseNow(simulation, simulation.running)
                 CellState(simulation, cell)
     Curves(simulation, site)
 
@@ -210,9 +210,8 @@ def Curves(simulation: Simulation, site: str) -> None:
 
 
 @solara.component
-def DoseNow(simulation: Simulation) -> None:
-    """Let a dose of asparaginase be given by hand."""
-    update_counter.get()  # not after the end
+def DoseNow(simulation: Simulation, running: bool) -> None:
+    """Let a dose of asparaginase be given by hand, as long as the tissue is running."""
     dose, choose_dose = solara.use_state(2500.0)
     formulation, choose_formulation = solara.use_state("pegaspargase")
     if "asparaginase" not in simulation.tissue.fields:
@@ -223,7 +222,7 @@ def DoseNow(simulation: Simulation) -> None:
         solara.Button(
             "Give a dose now",
             color="primary",
-            disabled=not simulation.running,
+            disabled=not running,
             on_click=lambda: simulation.give_dose_now(formulation, dose),
         )
 
@@ -231,7 +230,8 @@ def DoseNow(simulation: Simulation) -> None:
 @solara.component
 def CellState(simulation: Simulation, cell: TumorCell | None) -> None:
     """Show all columns of the cell that was clicked, as long as it is in the tissue."""
-    update_counter.get()
+    if cell is not None:
+        update_counter.get()
     with solara.Card("Cell"), simulation.lock:
         if cell is None or cell.model not in simulation.tissue.sites.values():
             solara.Text("Click a cell in the map to see its state.")

@@ -17,7 +17,7 @@ def background(values: np.ndarray, low: float, high: float, colours: np.ndarray,
     low, high
         Values of the first and the last colour.
     colours
-        Shape (m, 3), uint8.
+        Shape (m, 3), uint8, with m at most 256.
     shape
         Rows and columns of pixels.
 
@@ -27,9 +27,9 @@ def background(values: np.ndarray, low: float, high: float, colours: np.ndarray,
         Shape (rows, columns, 3), uint8.
     """
     level = (values - low) / max(high - low, 1e-300) * (len(colours) - 1)
-    of_voxel = colours[np.clip(np.nan_to_num(level), 0, len(colours) - 1).astype(np.intp)]
+    of_voxel = np.clip(np.nan_to_num(level), 0, len(colours) - 1).astype(np.uint8)
     rows, columns = (np.arange(n) * voxels // n for n, voxels in zip(shape, values.shape, strict=True))
-    return of_voxel[np.ix_(rows, columns)]
+    return np.take(colours, np.take(np.take(of_voxel, rows, axis=0), columns, axis=1), axis=0)
 
 
 @kernel
