@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 FEWEST_ROWS_PER_PIECE = 256
 """Fewer rows than this are not worth a thread."""
@@ -67,7 +67,8 @@ class Threads:
         try:
             work()
         finally:
-            wait(futures)  # nothing goes on after a failure
+            for future in futures:
+                future.exception()  # waits, so that nothing goes on after a failure
             for future in futures:
                 future.result()
         return results

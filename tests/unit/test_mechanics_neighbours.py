@@ -50,6 +50,17 @@ def test_lists_hold_exactly_the_near_pairs_in_order(tissue, range_):
     assert set(found) == naive_pairs(positions, radii, *range_)
 
 
+@settings(max_examples=60, deadline=None)
+@given(tissues(), st.sampled_from([(1.1, 0.0), (1.25, 3.0)]))
+def test_each_pair_listed_once_is_listed_with_the_first_of_its_cells(tissue, range_):
+    both = find_neighbours(*tissue, *range_, ONE)
+    once = find_neighbours(*tissue, *range_, ONE, once=True)
+    np.testing.assert_array_equal(once.row, both.row)
+    for place in range(len(both.row)):
+        near = both.neighbour[both.start[place] : both.start[place + 1]]
+        np.testing.assert_array_equal(once.neighbour[once.start[place] : once.start[place + 1]], near[near > place])
+
+
 def listed_contacts(rows, positions, radii, uids, reach=1.1):
     """Return for each of ``rows`` the rows that touch it, found on a grid of 40 voxels a side around the tissue."""
     shape = (40, 40, 40)

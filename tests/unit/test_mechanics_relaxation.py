@@ -289,7 +289,7 @@ def test_the_order_of_the_rows_and_the_number_of_threads_change_no_bit(ndim):
     positions[10:14] = positions[9]  # some coincide
     new = np.random.default_rng(1).permutation(n)
     runs = []
-    for rows, threads in ((np.arange(n), ONE), (new, ONE), (new, Threads(2)), (np.arange(n), Threads(4))):
+    for rows, threads in ((np.arange(n), ONE), (new, ONE), (new, Threads(2)), (np.arange(n), Threads(9))):
         moved = positions[rows].copy()
         result = relax(moved, radii[rows], adhesion[rows], uids[rows], WIDE, ndim, 6.0, threads)
         runs.append((moved[np.argsort(rows)], result))

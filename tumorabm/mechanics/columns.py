@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tumorabm.kernels import kernel
+
 
 def as_column(name: str, values: np.ndarray, n: int, dtype: type) -> np.ndarray:
     """Return ``values`` as a C-contiguous array (n,) of ``dtype``, without a copy where it is one already.
@@ -47,3 +49,15 @@ def as_box(box_um: np.ndarray, ndim: int) -> np.ndarray:
     if ndim not in (2, 3):
         raise ValueError(f"ndim is {ndim}; expected 2 or 3")
     return box_um
+
+
+@kernel
+def bounds(points):
+    """Return the corners (low and high, each x, y, z) of the box around points (n, 3); NaN where one is not finite."""
+    low, high, undone = np.full(3, np.inf), np.full(3, -np.inf), np.zeros(3)
+    for i in range(len(points)):
+        for axis in range(3):
+            value = points[i, axis]
+            low[axis], high[axis] = min(low[axis], value), max(high[axis], value)
+            undone[axis] += value - value  # 0, unless it is not finite
+    return low + undone, high + undone

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tumorabm.kernels import kernel
-from tumorabm.mechanics.columns import as_box, as_column, as_points
+from tumorabm.mechanics.columns import as_box, as_column, as_points, bounds
 from tumorabm.mechanics.neighbours import order_by_voxel, sum_by_voxel
 
 BIN_UM = 20.0
@@ -60,10 +60,8 @@ def crowding(
     if n == 0:
         return np.empty(0)
     last = [len(along) - 1 for along in widths]
-    zyx = positions_um.T[::-1]  # reduced one by one: NumPy is slow on an axis of three
     low, high = (
-        np.clip(np.floor(np.array(corner_um) / BIN_UM), 0, last).astype(np.int64)
-        for corner_um in ([along.min() for along in zyx], [along.max() for along in zyx])
+        np.clip(np.floor(corner_um[::-1] / BIN_UM), 0, last).astype(np.int64) for corner_um in bounds(positions_um)
     )
     taken = np.empty(high - low + 1)  # bins beyond the outermost cells are empty
     bins = np.empty(n, dtype=np.int64)

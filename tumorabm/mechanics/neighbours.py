@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tumorabm.kernels import kernel
-from tumorabm.mechanics.columns import as_column, as_points
+from tumorabm.mechanics.columns import as_column, as_points, bounds
 from tumorabm.threads import Threads
 
 _ROOM_PER_CELL = 16  # neighbours that there is room for at first
@@ -32,7 +32,7 @@ class NeighbourLists(NamedTuple):
     """Neighbours of each cell, with cells numbered by their place in the order (bin, uid).
 
     The cell at place p is row ``row[p]``; its neighbours are at the places ``neighbour[start[p]:start[p + 1]]``,
-    ascending.
+    ascending. Where each pair is listed once, these are its neighbours at later places.
     """
 
     row: np.ndarray
@@ -95,7 +95,14 @@ def sum_by_voxel(order: VoxelOrder, values: np.ndarray, out: np.ndarray) -> None
 
 
 def find_neighbours(
-    positions_um: np.ndarray, radii_um: np.ndarray, uids: np.ndarray, reach: float, skin_um: float, threads: Threads
+    positions_um: np.ndarray,
+    radii_um: np.ndarray,
+    uids: np.ndarray,
+    reach: float,
+    skin_um: float,
+    threads: Threads,
+    *,
+    once: bool = False,
 ) -> NeighbourLists:
     """List the pairs whose centres are at most ``reach`` times the sum of their radii plus ``skin_um`` apart.
 
@@ -113,6 +120,8 @@ def find_neighbours(
         Length added to that for every pair.
     threads
         Threads to use.
+    once
+        List each pair once, with the cell that comes first in the order, and not with both.
 
     Raises
     ------
@@ -126,16 +135,14 @@ def find_neighbours(
     start = np.zeros(n + 1, dtype=np.int64)
     if n == 0:
         return NeighbourLists(start[:0], start, np.empty(0, dtype=np.int32))
-    if not np.isfinite(positions_um).all():
+    origin, corner = bounds(positions_um)
+    if not np.isfinite(corner).all():
         raise ValueError("positions_um holds values that are not finite; expected finite coordinates")
     if not (radii_um.min() > 0.0 and radii_um.max() < math.inf):
         raise ValueError(f"radii_um spans {radii_um.min()} to {radii_um.max()}; expected positive and finite radii")
 
     largest = float(radii_um.max())
-    # By columns: NumPy's reduction along the long axis of a narrow array is slow.
-    origin = np.array([axis.min() for axis in positions_um.T])
-    extent = np.array([axis.max() for axis in positions_um.T]) - origin
-    edge, shape = _bins(extent, 2.0 * reach * largest + skin_um, n)
+    edge, shape = _bins(corner - origin, 2.0 * reach * largest + skin_um, n)
     bins = np.empty(n, dtype=np.int64)
     _assign_bins(positions_um, origin, edge, shape, bins)
     order = order_by_voxel(bins, uids, int(shape.prod()))
@@ -143,7 +150,7 @@ def find_neighbours(
     body = np.empty((n, 4))
     threads.over_rows(_gather_bodies, n, order.row, positions_um, radii_um, origin, body)
     pieces = threads.over_rows(
-        _list_neighbours, n, body, order.start, shape, edge, float(reach), float(skin_um), largest, start[1:]
+        _list_neighbours, n, body, order.start, shape, edge, float(reach), float(skin_um), largest, once, start[1:]
     )
     del body
     np.cumsum(start, out=start)
@@ -161,12 +168,18 @@ def _bins(extent, least_edge, n):
 
 
 @kernel
+def _bin_along(coordinate, per_um, count):
+    """Return the bin along one axis that holds a point."""
+    return min(int(coordinate * per_um), count - 1)
+
+
+@kernel
 def _assign_bins(positions, origin, edge, shape, bins):
     per_um = 1.0 / edge
     for i in range(bins.size):
-        x = min(int((positions[i, 0] - origin[0]) * per_um), shape[2] - 1)
-        y = min(int((positions[i, 1] - origin[1]) * per_um), shape[1] - 1)
-        z = min(int((positions[i, 2] - origin[2]) * per_um), shape[0] - 1)
+        x = _bin_along(positions[i, 0] - origin[0], per_um, shape[2])
+        y = _bin_along(positions[i, 1] - origin[1], per_um, shape[1])
+        z = _bin_along(positions[i, 2] - origin[2], per_um, shape[0])
         bins[i] = (z * shape[1] + y) * shape[2] + x
 
 
@@ -233,7 +246,7 @@ def _gap(coordinate, bin_number, edge):
 
 
 @kernel
-def _list_neighbours(start, stop, body, bin_start, shape, edge, reach, skin, largest, length):
+def _list_neighbours(start, stop, body, bin_start, shape, edge, reach, skin, largest, once, length):
     """Return the lists of cells, one after the other, and how long they are together; write the length of each."""
     neighbour = np.empty(_ROOM_PER_CELL * (stop - start), dtype=np.int32)
     listed = 0
@@ -244,8 +257,9 @@ def _list_neighbours(start, stop, body, bin_start, shape, edge, reach, skin, lar
         before = listed
         first_z, last_z = _span(z, far, per_um, shape[0])
         first_y, last_y = _span(y, far, per_um, shape[1])
-        for bin_z in range(first_z, last_z + 1):
-            for bin_y in range(first_y, last_y + 1):
+        own_z, own_y = _bin_along(z, per_um, shape[0]), _bin_along(y, per_um, shape[1])
+        for bin_z in range(own_z if once else first_z, last_z + 1):
+            for bin_y in range(own_y if once and bin_z == own_z else first_y, last_y + 1):
                 square = far**2 - _gap(z, bin_z, edge) ** 2 - _gap(y, bin_y, edge) ** 2
                 if square < 0.0:
                     continue
@@ -253,6 +267,8 @@ def _list_neighbours(start, stop, body, bin_start, shape, edge, reach, skin, lar
                 # Bins that follow one another along x hold cells that follow one another: one run of places.
                 line = (bin_z * shape[1] + bin_y) * shape[2]
                 begin, end = bin_start[line + first_x], bin_start[line + last_x + 1]
+                if once:
+                    begin = min(max(begin, i + 1), end)
                 if listed + end - begin > neighbour.size:
                     wider = np.empty(2 * neighbour.size + end - begin, dtype=np.int32)
                     for k in range(listed):

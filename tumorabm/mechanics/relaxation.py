@@ -56,6 +56,10 @@ _CELLS_OF_A_PORTION = 128
 _PAIRS_OF_A_PORTION = 1016  # no power of two, for the rows would displace one another from the cache
 _DX, _DY, _DZ, _REST, _ADHESION, _SQUARE, _PUSH, _SLOPE, _OVERLAP = range(9)
 
+# What is summed over the neighbours of a cell: its velocity and stiffness.
+_VX, _VY, _KXX, _KYY, _KXY, _VZ, _KZZ, _KXZ, _KYZ = range(9)
+_SUMS = {2: 5, 3: 9}
+
 
 class RelaxResult(NamedTuple):
     """How a relaxation went."""
@@ -75,13 +79,14 @@ class RelaxResult(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """Cells in order of (bin, uid), and their neighbours."""
+    """Cells in order of (bin, uid), and the neighbours of each that come later in it."""
 
     row: np.ndarray
     body: np.ndarray  # x, y, z, radius, square root of the adhesion
     uid: np.ndarray
     start: np.ndarray
     neighbour: np.ndarray
+    farthest: int  # most places from a cell to a neighbour
     pairs_of_a_portion: int
 
 
@@ -152,17 +157,18 @@ def relax(
 
     left = total = dt_min * rate_per_min  # times below are in relaxation times 1/rate
     skin_um = _SKIN_IN_RADII * float(radii_um.max())
-    velocity = np.empty((n, 3))
+    velocity, sums = np.empty((n, 3)), np.zeros((n, _SUMS[ndim]))
     steps, planned_for = [], 0.0
     evaluations, searches, finished, ended = 0, 0, False, False
     while not ended:
         cells = reference = None  # the memory of the last search, before the next one takes as much
         cells = _arrange(positions_um, radii_um, adhesion, uids, skin_um, threads)
-        reference = cells.body[:, :ndim].copy()
+        reference = np.empty((n, ndim))
+        threads.over_rows(_copy_coordinates, n, cells.body, reference)
         searches += 1
         moved_um = 0.0
         while moved_um <= 0.5 * skin_um and not ended:
-            fastest, stiffest, overlap_um = _evaluate(cells, box_um, ndim, velocity, threads)
+            fastest, stiffest, overlap_um = _evaluate(cells, box_um, ndim, sums, velocity, threads)
             evaluations += 1
             finished = ended = fastest * left <= tolerance
             if ended:
@@ -174,7 +180,7 @@ def relax(
             left = left - step if left - step > _ROUNDING * total else 0.0
             finished = left == 0.0
             ended = finished or evaluations >= max_evaluations
-        positions_um[cells.row] = cells.body[:, :3]
+        threads.over_rows(_put_back, n, cells.row, cells.body, positions_um)
     fastest_row = -1 if finished else int(cells.row[np.argmax(np.linalg.norm(velocity, axis=1) / cells.body[:, 3])])
     return RelaxResult(evaluations, searches, overlap_um, (total - left) / rate_per_min, finished, fastest_row)
 
@@ -204,17 +210,20 @@ def _check(positions_um, dt_min, rate_per_min, tolerance, max_evaluations):
 
 
 def _arrange(positions_um, radii_um, adhesion, uids, skin_um, threads):
-    row, start, neighbour = find_neighbours(positions_um, radii_um, uids, ADHESION_RANGE, skin_um, threads)
+    row, start, neighbour = find_neighbours(positions_um, radii_um, uids, ADHESION_RANGE, skin_um, threads, once=True)
     body = np.empty((row.size, 5))
     threads.over_rows(_gather_bodies, row.size, row, positions_um, radii_um, np.sqrt(adhesion), body)
-    longest = int(np.diff(start).max())
+    longest, farthest = _extremes(start, neighbour)
     # Unsigned places: the compiler need not provide for places counted from the end.
-    return _Cells(row, body, uids[row], start, neighbour.view(np.uint32), max(longest, _PAIRS_OF_A_PORTION))
+    return _Cells(row, body, uids[row], start, neighbour.view(np.uint32), farthest, max(longest, _PAIRS_OF_A_PORTION))
 
 
-def _evaluate(cells, box_um, ndim, velocity, threads):
-    """Write all velocities; return the largest speed in radii, stiffness, and overlap of any cell."""
-    pieces = threads.over_rows(_evaluate_rows, cells.row.size, *cells[1:], box_um, ndim, velocity)
+def _evaluate(cells, box_um, ndim, sums, velocity, threads):
+    """Write all velocities; return the largest speed in radii, stiffness, and overlap of any cell.
+
+    ``sums`` is zero before and after.
+    """
+    pieces = threads.over_rows(_evaluate_rows, cells.row.size, *cells[1:], box_um, ndim, sums, velocity)
     return tuple(map(max, zip(*pieces, strict=True)))
 
 
@@ -230,6 +239,20 @@ def _gather_bodies(start, stop, row, positions, radii, adhesion_root, body):
             body[i, axis] = positions[row[i], axis]
         body[i, 3] = radii[row[i]]
         body[i, 4] = adhesion_root[row[i]]
+
+
+@kernel
+def _copy_coordinates(start, stop, body, coordinates):
+    for i in range(start, stop):
+        for axis in range(coordinates.shape[1]):
+            coordinates[i, axis] = body[i, axis]
+
+
+@kernel
+def _put_back(start, stop, row, body, positions):
+    for i in range(start, stop):
+        for axis in range(3):
+            positions[row[i], axis] = body[i, axis]
 
 
 @kernel
@@ -258,33 +281,59 @@ def _direction_between_coincident(uid, other, ndim):
 
 
 @kernel
-def _evaluate_rows(start, stop, body, uid, list_start, neighbour, pairs_of_a_portion, box, ndim, velocity):
+def _extremes(list_start, neighbour):
+    """Return the length of the longest list, and the most places from a cell to a neighbour."""
+    longest = farthest = 0
+    for i in range(list_start.size - 1):
+        begin, end = list_start[i], list_start[i + 1]
+        longest = max(longest, end - begin)
+        if end > begin:
+            farthest = max(farthest, neighbour[end - 1] - i)
+    return longest, farthest
+
+
+@kernel
+def _evaluate_rows(
+    start, stop, body, uid, list_start, neighbour, farthest, pairs_of_a_portion, box, ndim, sums, velocity
+):  # fmt: skip
+    """Write the velocities of the cells ``start`` to ``stop``.
+
+    A pair is worked out once, at the turn of its first cell, and added to the sums of both. A cell thus has met its
+    neighbours in their order once its turn is over. Pairs that span two pieces are worked out in both.
+    """
     pairs = np.empty((9, pairs_of_a_portion))
     own, other = np.empty(pairs_of_a_portion, np.uint32), np.empty(pairs_of_a_portion, np.uint32)
     first_pair = np.empty(_CELLS_OF_A_PORTION + 1, np.int64)
     fastest = stiffest = deepest = 0.0
-    first = start
+    first = max(start - farthest, 0)
     while first < stop:
-        last = _pick_pairs(first, stop, body, list_start, neighbour, ndim, own, other, first_pair)
+        last = _pick_pairs(start, first, stop, body, list_start, neighbour, ndim, own, other, first_pair)
         count = first_pair[last - first]
         _measure_pairs(count, own, other, body, uid, ndim, pairs)
         _weigh_pairs(count, pairs)
-        speed, stiffness, overlap = _sum_pairs(first, last, body, pairs, first_pair, stiffest, box, ndim, velocity)
+        overlap = _sum_pairs(start, first, last, stop, other, pairs, first_pair, ndim, sums)
+        speed, stiffness = _end_sums(max(first, start), last, body, stiffest, box, ndim, sums, velocity)
         fastest, stiffest, deepest = max(fastest, speed), max(stiffest, stiffness), max(deepest, overlap)
         first = last
     return fastest, stiffest, deepest
 
 
 @kernel
-def _pick_pairs(first, stop, body, list_start, neighbour, ndim, own, other, first_pair):
-    """Pick the pairs within reach of as many cells as there is room for; return the first cell left out."""
+def _pick_pairs(start, first, stop, body, list_start, neighbour, ndim, own, other, first_pair):
+    """Pick the pairs within reach of as many cells as there is room for; return the first cell left out.
+
+    Cells before ``start`` only count as neighbours of those from there on.
+    """
     count = np.uint64(0)
     stop = min(stop, first + _CELLS_OF_A_PORTION)
     i = first
     while i < stop and np.int64(count) + list_start[i + 1] - list_start[i] <= own.size:
         first_pair[i - first] = count
         x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
-        for m in range(list_start[i], list_start[i + 1]):
+        begin, end = list_start[i], list_start[i + 1]
+        while i < start and begin < end and neighbour[begin] < start:
+            begin += 1
+        for m in range(begin, end):
             j = neighbour[m]
             dx, dy = x - body[j, 0], y - body[j, 1]
             dz = z - body[j, 2] if ndim == 3 else 0.0
@@ -329,48 +378,77 @@ def _weigh_pairs(count, pairs):
 
 
 @kernel
-def _sum_pairs(first, last, body, pairs, first_pair, stiffest, box, ndim, velocity):
-    """Write velocities; return the largest speed in radii, stiffness if above ``stiffest``, and overlap."""
+def _sum_pairs(start, first, last, stop, other, pairs, first_pair, ndim, sums):
+    """Add what pairs do to the sums of their cells, as far as these lie in the piece; return the largest overlap."""
     dxs, dys, dzs, pushes, slopes, overlaps = (
         pairs[_DX], pairs[_DY], pairs[_DZ], pairs[_PUSH], pairs[_SLOPE], pairs[_OVERLAP]
     )  # fmt: skip
-    fastest = deepest = 0.0
+    deepest = 0.0
     for i in range(first, last):
-        fx, fy, fz = 0.0, 0.0, 0.0
-        kxx, kyy, kzz, kxy, kxz, kyz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        vx, vy, kxx, kyy, kxy = 0.0, 0.0, 0.0, 0.0, 0.0
+        vz, kzz, kxz, kyz = 0.0, 0.0, 0.0, 0.0
+        if i >= start:
+            vx, vy, kxx, kyy, kxy = sums[i, _VX], sums[i, _VY], sums[i, _KXX], sums[i, _KYY], sums[i, _KXY]
+            if ndim == 3:
+                vz, kzz, kxz, kyz = sums[i, _VZ], sums[i, _KZZ], sums[i, _KXZ], sums[i, _KYZ]
         for m in range(first_pair[i - first], first_pair[i - first + 1]):
-            dx, dy, push = dxs[m], dys[m], pushes[m]
-            fx += push * dx
-            fy += push * dy
-            sx, sy = slopes[m] * dx, slopes[m] * dy
-            kxx += sx * dx
-            kyy += sy * dy
-            kxy += sx * dy
+            j, in_piece = other[m], other[m] < stop
+            dx, dy, push, slope = dxs[m], dys[m], pushes[m], slopes[m]
+            fx, fy = push * dx, push * dy
+            sx, sy = slope * dx, slope * dy
+            xx, yy, xy = sx * dx, sy * dy, sx * dy
+            vx, vy, kxx, kyy, kxy = vx + fx, vy + fy, kxx + xx, kyy + yy, kxy + xy
+            if in_piece:
+                sums[j, _VX] -= fx
+                sums[j, _VY] -= fy
+                sums[j, _KXX] += xx
+                sums[j, _KYY] += yy
+                sums[j, _KXY] += xy
             if ndim == 3:
                 dz = dzs[m]
-                fz += push * dz
-                kzz += slopes[m] * dz * dz
-                kxz += sx * dz
-                kyz += sy * dz
+                fz, zz, xz, yz = push * dz, slope * dz * dz, sx * dz, sy * dz
+                vz, kzz, kxz, kyz = vz + fz, kzz + zz, kxz + xz, kyz + yz
+                if in_piece:
+                    sums[j, _VZ] -= fz
+                    sums[j, _KZZ] += zz
+                    sums[j, _KXZ] += xz
+                    sums[j, _KYZ] += yz
             deepest = max(deepest, overlaps[m])
+        if i >= start:
+            sums[i, _VX], sums[i, _VY], sums[i, _KXX], sums[i, _KYY], sums[i, _KXY] = vx, vy, kxx, kyy, kxy
+            if ndim == 3:
+                sums[i, _VZ], sums[i, _KZZ], sums[i, _KXZ], sums[i, _KYZ] = vz, kzz, kxz, kyz
+    return deepest
+
+
+@kernel
+def _end_sums(first, last, body, stiffest, box, ndim, sums, velocity):
+    """Write velocities and clear the sums; return the largest speed in radii, and stiffness if above ``stiffest``."""
+    fastest = 0.0
+    for i in range(first, last):
+        vx, vy, kxx, kyy, kxy = sums[i, _VX], sums[i, _VY], sums[i, _KXX], sums[i, _KYY], sums[i, _KXY]
+        vz, kzz, kxz, kyz = 0.0, 0.0, 0.0, 0.0
+        if ndim == 3:
+            vz, kzz, kxz, kyz = sums[i, _VZ], sums[i, _KZZ], sums[i, _KXZ], sums[i, _KYZ]
+        sums[i] = 0.0
         x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
         if min(x, y) < radius or x + radius > box[0] or y + radius > box[1]:
             push_x, slope_x = _wall(x, radius, box[0])
             push_y, slope_y = _wall(y, radius, box[1])
-            fx = _off_walls(fx + push_x, x, box[0])
-            fy = _off_walls(fy + push_y, y, box[1])
+            vx = _off_walls(vx + push_x, x, box[0])
+            vy = _off_walls(vy + push_y, y, box[1])
             kxx, kyy = kxx + slope_x, kyy + slope_y
         if ndim == 3 and (z < radius or z + radius > box[2]):
             push_z, slope_z = _wall(z, radius, box[2])
-            fz = _off_walls(fz + push_z, z, box[2])
+            vz = _off_walls(vz + push_z, z, box[2])
             kzz += slope_z
-        velocity[i, 0], velocity[i, 1], velocity[i, 2] = fx, fy, fz
-        fastest = max(fastest, (fx * fx + fy * fy + fz * fz) / (radius * radius))
+        velocity[i, 0], velocity[i, 1], velocity[i, 2] = vx, vy, vz
+        fastest = max(fastest, (vx * vx + vy * vy + vz * vz) / (radius * radius))
         # The norm by rows bounds the largest eigenvalue, which is thus needed of few cells.
         bound = max(kxx + abs(kxy) + abs(kxz), kyy + abs(kxy) + abs(kyz), kzz + abs(kxz) + abs(kyz))
         if bound > stiffest:
             stiffest = max(stiffest, min(bound, _largest_eigenvalue(kxx, kyy, kzz, kxy, kxz, kyz)))
-    return math.sqrt(fastest), stiffest, deepest
+    return math.sqrt(fastest), stiffest
 
 
 @kernel
