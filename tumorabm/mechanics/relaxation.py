@@ -52,7 +52,6 @@ _COINCIDENCE = int(Stream.COINCIDENCE)
 
 # Pairs are worked on in portions that stay in the cache, each quantity by itself in a row of the scratch space, so that
 # the compiler can use vector instructions for the roots and divisions.
-_CELLS_OF_A_PORTION = 128
 _PAIRS_OF_A_PORTION = 1016  # no power of two, for the rows would displace one another from the cache
 _DX, _DY, _DZ, _REST, _ADHESION, _SQUARE, _PUSH, _SLOPE, _OVERLAP = range(9)
 
@@ -85,9 +84,9 @@ class _Cells(NamedTuple):
     body: np.ndarray  # x, y, z, radius, square root of the adhesion
     uid: np.ndarray
     start: np.ndarray
+    owner: np.ndarray  # of each neighbour: the cell in whose list it is
     neighbour: np.ndarray
     farthest: int  # most places from a cell to a neighbour
-    pairs_of_a_portion: int
 
 
 def relax(
@@ -213,9 +212,10 @@ def _arrange(positions_um, radii_um, adhesion, uids, skin_um, threads):
     row, start, neighbour = find_neighbours(positions_um, radii_um, uids, ADHESION_RANGE, skin_um, threads, once=True)
     body = np.empty((row.size, 5))
     threads.over_rows(_gather_bodies, row.size, row, positions_um, radii_um, np.sqrt(adhesion), body)
-    longest, farthest = _extremes(start, neighbour)
+    owner = np.empty(neighbour.size, np.uint32)
+    farthest = max(threads.over_rows(_note_owners, row.size, start, neighbour, owner))
     # Unsigned places: the compiler need not provide for places counted from the end.
-    return _Cells(row, body, uids[row], start, neighbour.view(np.uint32), farthest, max(longest, _PAIRS_OF_A_PORTION))
+    return _Cells(row, body, uids[row], start, owner, neighbour.view(np.uint32), farthest)
 
 
 def _evaluate(cells, box_um, ndim, sums, velocity, threads):
@@ -281,68 +281,54 @@ def _direction_between_coincident(uid, other, ndim):
 
 
 @kernel
-def _extremes(list_start, neighbour):
-    """Return the length of the longest list, and the most places from a cell to a neighbour."""
-    longest = farthest = 0
-    for i in range(list_start.size - 1):
+def _note_owners(start, stop, list_start, neighbour, owner):
+    """Write the owner of each neighbour; return the most places from a cell to a neighbour."""
+    farthest = 0
+    for i in range(start, stop):
         begin, end = list_start[i], list_start[i + 1]
-        longest = max(longest, end - begin)
+        owner[begin:end] = i
         if end > begin:
             farthest = max(farthest, neighbour[end - 1] - i)
-    return longest, farthest
+    return farthest
 
 
 @kernel
-def _evaluate_rows(
-    start, stop, body, uid, list_start, neighbour, farthest, pairs_of_a_portion, box, ndim, sums, velocity
-):  # fmt: skip
+def _evaluate_rows(start, stop, body, uid, list_start, owner, neighbour, farthest, box, ndim, sums, velocity):
     """Write the velocities of the cells ``start`` to ``stop``.
 
     A pair is worked out once, at the turn of its first cell, and added to the sums of both. A cell thus has met its
     neighbours in their order once its turn is over. Pairs that span two pieces are worked out in both.
     """
-    pairs = np.empty((9, pairs_of_a_portion))
-    own, other = np.empty(pairs_of_a_portion, np.uint32), np.empty(pairs_of_a_portion, np.uint32)
-    first_pair = np.empty(_CELLS_OF_A_PORTION + 1, np.int64)
+    pairs = np.empty((9, _PAIRS_OF_A_PORTION))
+    own, other = np.empty(_PAIRS_OF_A_PORTION, np.uint32), np.empty(_PAIRS_OF_A_PORTION, np.uint32)
     fastest = stiffest = deepest = 0.0
-    first = max(start - farthest, 0)
-    while first < stop:
-        last = _pick_pairs(start, first, stop, body, list_start, neighbour, ndim, own, other, first_pair)
-        count = first_pair[last - first]
+    first, end = list_start[max(start - farthest, 0)], list_start[stop]
+    over = start
+    while over < stop:
+        last = min(first + _PAIRS_OF_A_PORTION, end)
+        count = _pick_pairs(first, last, start, body, owner, neighbour, ndim, own, other)
         _measure_pairs(count, own, other, body, uid, ndim, pairs)
         _weigh_pairs(count, pairs)
-        overlap = _sum_pairs(start, first, last, stop, other, pairs, first_pair, ndim, sums)
-        speed, stiffness = _end_sums(max(first, start), last, body, stiffest, box, ndim, sums, velocity)
+        overlap = _sum_pairs(count, start, stop, own, other, pairs, ndim, sums)
+        turn = max(np.int64(owner[last]), start) if last < end else stop
+        speed, stiffness = _end_sums(over, turn, body, stiffest, box, ndim, sums, velocity)
         fastest, stiffest, deepest = max(fastest, speed), max(stiffest, stiffness), max(deepest, overlap)
-        first = last
+        first, over = last, turn
     return fastest, stiffest, deepest
 
 
 @kernel
-def _pick_pairs(start, first, stop, body, list_start, neighbour, ndim, own, other, first_pair):
-    """Pick the pairs within reach of as many cells as there is room for; return the first cell left out.
-
-    Cells before ``start`` only count as neighbours of those from there on.
-    """
+def _pick_pairs(first, last, start, body, owner, neighbour, ndim, own, other):
+    """Pick pairs within reach whose second cell is not before ``start`` from a part of the lists; return how many."""
     count = np.uint64(0)
-    stop = min(stop, first + _CELLS_OF_A_PORTION)
-    i = first
-    while i < stop and np.int64(count) + list_start[i + 1] - list_start[i] <= own.size:
-        first_pair[i - first] = count
-        x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
-        begin, end = list_start[i], list_start[i + 1]
-        while i < start and begin < end and neighbour[begin] < start:
-            begin += 1
-        for m in range(begin, end):
-            j = neighbour[m]
-            dx, dy = x - body[j, 0], y - body[j, 1]
-            dz = z - body[j, 2] if ndim == 3 else 0.0
-            reach = ADHESION_RANGE * (radius + body[j, 3])
-            own[count], other[count] = i, j  # stands only if near: cheaper than a jump that cannot be predicted
-            count += np.uint64(dx * dx + dy * dy + dz * dz < reach * reach)
-        i += 1
-    first_pair[i - first] = count
-    return i
+    for m in range(np.uint64(first), np.uint64(last)):
+        i, j = owner[m], neighbour[m]
+        dx, dy = body[i, 0] - body[j, 0], body[i, 1] - body[j, 1]
+        dz = body[i, 2] - body[j, 2] if ndim == 3 else 0.0
+        reach = ADHESION_RANGE * (body[i, 3] + body[j, 3])
+        own[count], other[count] = i, j  # stands only if picked: cheaper than a jump that cannot be predicted
+        count += np.uint64((dx * dx + dy * dy + dz * dz < reach * reach) & (j >= start))
+    return np.int64(count)
 
 
 @kernel
@@ -378,59 +364,60 @@ def _weigh_pairs(count, pairs):
 
 
 @kernel
-def _sum_pairs(start, first, last, stop, other, pairs, first_pair, ndim, sums):
-    """Add what pairs do to the sums of their cells, as far as these lie in the piece; return the largest overlap."""
+def _sum_pairs(count, start, stop, own, other, pairs, ndim, sums):
+    """Add what pairs do to the sums of those of their cells that lie in the piece; return the largest overlap."""
     dxs, dys, dzs, pushes, slopes, overlaps = (
         pairs[_DX], pairs[_DY], pairs[_DZ], pairs[_PUSH], pairs[_SLOPE], pairs[_OVERLAP]
     )  # fmt: skip
     deepest = 0.0
-    for i in range(first, last):
-        vx, vy, kxx, kyy, kxy = 0.0, 0.0, 0.0, 0.0, 0.0
-        vz, kzz, kxz, kyz = 0.0, 0.0, 0.0, 0.0
+    for m in range(np.uint64(count)):
+        i, j = own[m], other[m]
+        dx, dy, push, slope = dxs[m], dys[m], pushes[m], slopes[m]
+        vx, vy, sx, sy = push * dx, push * dy, slope * dx, slope * dy
+        kxx, kyy, kxy = sx * dx, sy * dy, sx * dy
         if i >= start:
-            vx, vy, kxx, kyy, kxy = sums[i, _VX], sums[i, _VY], sums[i, _KXX], sums[i, _KYY], sums[i, _KXY]
-            if ndim == 3:
-                vz, kzz, kxz, kyz = sums[i, _VZ], sums[i, _KZZ], sums[i, _KXZ], sums[i, _KYZ]
-        for m in range(first_pair[i - first], first_pair[i - first + 1]):
-            j, in_piece = other[m], other[m] < stop
-            dx, dy, push, slope = dxs[m], dys[m], pushes[m], slopes[m]
-            fx, fy = push * dx, push * dy
-            sx, sy = slope * dx, slope * dy
-            xx, yy, xy = sx * dx, sy * dy, sx * dy
-            vx, vy, kxx, kyy, kxy = vx + fx, vy + fy, kxx + xx, kyy + yy, kxy + xy
-            if in_piece:
-                sums[j, _VX] -= fx
-                sums[j, _VY] -= fy
-                sums[j, _KXX] += xx
-                sums[j, _KYY] += yy
-                sums[j, _KXY] += xy
-            if ndim == 3:
-                dz = dzs[m]
-                fz, zz, xz, yz = push * dz, slope * dz * dz, sx * dz, sy * dz
-                vz, kzz, kxz, kyz = vz + fz, kzz + zz, kxz + xz, kyz + yz
-                if in_piece:
-                    sums[j, _VZ] -= fz
-                    sums[j, _KZZ] += zz
-                    sums[j, _KXZ] += xz
-                    sums[j, _KYZ] += yz
-            deepest = max(deepest, overlaps[m])
-        if i >= start:
-            sums[i, _VX], sums[i, _VY], sums[i, _KXX], sums[i, _KYY], sums[i, _KXY] = vx, vy, kxx, kyy, kxy
-            if ndim == 3:
-                sums[i, _VZ], sums[i, _KZZ], sums[i, _KXZ], sums[i, _KYZ] = vz, kzz, kxz, kyz
+            _add_in_plane(sums, i, vx, vy, kxx, kyy, kxy)
+        if j < stop:
+            _add_in_plane(sums, j, -vx, -vy, kxx, kyy, kxy)
+        if ndim == 3:
+            dz = dzs[m]
+            vz, kzz, kxz, kyz = push * dz, slope * dz * dz, sx * dz, sy * dz
+            if i >= start:
+                _add_along_z(sums, i, vz, kzz, kxz, kyz)
+            if j < stop:
+                _add_along_z(sums, j, -vz, kzz, kxz, kyz)
+        deepest = max(deepest, overlaps[m])
     return deepest
+
+
+@kernel
+def _add_in_plane(sums, i, vx, vy, kxx, kyy, kxy):
+    sums[i, _VX] += vx
+    sums[i, _VY] += vy
+    sums[i, _KXX] += kxx
+    sums[i, _KYY] += kyy
+    sums[i, _KXY] += kxy
+
+
+@kernel
+def _add_along_z(sums, i, vz, kzz, kxz, kyz):
+    sums[i, _VZ] += vz
+    sums[i, _KZZ] += kzz
+    sums[i, _KXZ] += kxz
+    sums[i, _KYZ] += kyz
 
 
 @kernel
 def _end_sums(first, last, body, stiffest, box, ndim, sums, velocity):
     """Write velocities and clear the sums; return the largest speed in radii, and stiffness if above ``stiffest``."""
     fastest = 0.0
-    for i in range(first, last):
+    for i in range(np.uint64(first), np.uint64(last)):
         vx, vy, kxx, kyy, kxy = sums[i, _VX], sums[i, _VY], sums[i, _KXX], sums[i, _KYY], sums[i, _KXY]
         vz, kzz, kxz, kyz = 0.0, 0.0, 0.0, 0.0
         if ndim == 3:
             vz, kzz, kxz, kyz = sums[i, _VZ], sums[i, _KZZ], sums[i, _KXZ], sums[i, _KYZ]
-        sums[i] = 0.0
+            sums[i, _VZ] = sums[i, _KZZ] = sums[i, _KXZ] = sums[i, _KYZ] = 0.0
+        sums[i, _VX] = sums[i, _VY] = sums[i, _KXX] = sums[i, _KYY] = sums[i, _KXY] = 0.0
         x, y, z, radius = body[i, 0], body[i, 1], body[i, 2], body[i, 3]
         if min(x, y) < radius or x + radius > box[0] or y + radius > box[1]:
             push_x, slope_x = _wall(x, radius, box[0])
