@@ -66,9 +66,22 @@ def test_the_axes_stay_while_their_scales_do(series):
     picture, frames = CurvePicture(), []
     for n_rows in range(1, len(series) + 1):
         picture.draw(series.iloc[:n_rows], ())
-        frames.append(picture._frame)
-    drawn = sum(one is not other for one, other in zip(frames[1:], frames[:-1], strict=True))
-    assert 2 <= drawn < len(frames) / 2
+        frames.append([frame for _, frame in picture._frames])
+    for panel in zip(*frames, strict=True):
+        drawn = sum(one is not other for one, other in zip(panel[1:], panel[:-1], strict=True))
+        assert 2 <= drawn < len(panel) / 2
+
+
+@pytest.mark.parametrize("changed", [lambda series: series, wide, without_plasma])
+def test_each_panel_keeps_to_its_cell(series, changed):
+    series, picture = changed(series), CurvePicture()
+    for n_rows in (1, 20, len(series)):
+        picture.draw(series.iloc[:n_rows], ())
+        for ax, cell in zip(picture._axes, picture._cells, strict=True):
+            if ax.get_visible():
+                labelled = ax.get_tightbbox(picture._canvas.get_renderer())
+                assert cell.x0 <= labelled.x0 < labelled.x1 <= cell.x1
+                assert cell.y0 <= labelled.y0 < labelled.y1 <= cell.y1
 
 
 def test_scales_end_at_round_numbers():

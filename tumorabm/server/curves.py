@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from tumorabm.output import style
@@ -20,16 +21,16 @@ from tumorabm.server.scales import round_up
 
 _SIZE_INCHES = (10.4, 8.0)
 _DPI = 110
-_PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.065, "top": 0.965, "wspace": 0.33, "hspace": 0.42}
-"""Of the panels; a layout that finds them takes as long as drawing them twice more."""
+_PLACES = {"left": 0.08, "right": 0.985, "bottom": 0.065, "top": 0.965, "wspace": 0.42, "hspace": 0.42}
+"""Of the panels, so far apart that their labels do not meet; a layout that finds them takes as long as two pictures."""
 _SETTINGS = {**style.SETTINGS, "axes.autolimit_mode": "round_numbers"}
 
 
 class CurvePicture:
     """The curves of a site while it goes on.
 
-    Axes and labels take most of the time of a picture. Their scales end at round numbers, and they are drawn again only
-    where one has changed.
+    Axes and labels take most of the time of a picture. Their scales end at round numbers, and those of a panel are
+    drawn again only where one has changed.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,14 @@ class CurvePicture:
             self._canvas = FigureCanvasAgg(self._figure)
             *self._axes, spare = self._figure.subplots(3, 3, gridspec_kw=_PLACES).ravel()
         spare.set_visible(False)
-        self._frame, self._framed = None, None
+        self._cells = [_cell_of(ax) for ax in self._axes]
+        for ax in self._axes:
+            ax.set_visible(False)
+        self._canvas.draw()
+        self._empty = [self._canvas.copy_from_bbox(cell) for cell in self._cells]
+        for ax in self._axes:
+            ax.set_visible(True)
+        self._frames: list[tuple[tuple, object]] = [((), None)] * len(self._axes)
 
     def draw(self, series: pd.DataFrame, doses_h: Sequence[float]) -> bytes:
         """Return the curves until now as a PNG.
@@ -54,10 +62,9 @@ class CurvePicture:
             for ax in self._axes:
                 _empty(ax)
             draw_curves(self._axes, series, [hours / 24.0 for hours in doses_h])
-            for ax in self._axes:
+            for place, ax in enumerate(self._axes):
                 _round_scales(ax)
-            self._draw_frame()
-            for ax in self._axes:
+                self._draw_frame(place, ax)
                 if ax.get_visible():
                     for artist in _content(ax):
                         ax.draw_artist(artist)
@@ -65,19 +72,31 @@ class CurvePicture:
         Image.fromarray(pixels).save(png, format="png", compress_level=1, compress_type=Z_RLE)
         return png.getvalue()
 
-    def _draw_frame(self) -> None:
-        """Draw all but the content of the axes, or take what was drawn before."""
-        framed = [_frame_of(ax) for ax in self._axes]
-        if framed == self._framed:
-            self._canvas.restore_region(self._frame)
+    def _draw_frame(self, place: int, ax: Axes) -> None:
+        """Draw all of a panel but its content, or take what was drawn before."""
+        framed, frame = self._frames[place]
+        if framed == _frame_of(ax):
+            self._canvas.restore_region(frame)
             return
-        content = [artist for ax in self._axes for artist in _content(ax)]
-        for artist in content:
+        self._canvas.restore_region(self._empty[place])
+        for artist in _content(ax):
             artist.set_visible(False)
-        self._canvas.draw()
-        self._frame, self._framed = self._canvas.copy_from_bbox(self._figure.bbox), framed
-        for artist in content:
+        ax.draw(self._canvas.get_renderer())
+        for artist in _content(ax):
             artist.set_visible(True)
+        self._frames[place] = _frame_of(ax), self._canvas.copy_from_bbox(self._cells[place])
+
+
+def _cell_of(ax: Axes) -> Bbox:
+    """Return the pixels of a panel with its labels; the cells of all panels cover the figure."""
+    width, height = ax.figure.bbox.size
+    grid, place = ax.get_gridspec(), ax.get_subplotspec()
+    _, tops, lefts, _ = grid.get_grid_positions(ax.figure)
+    left_px, above_px = width * lefts[0], height * (1.0 - tops[0])
+    x_px = [*(width * lefts - left_px), width]
+    y_px = [*(height * tops + above_px), 0.0]
+    row, column = place.rowspan.start, place.colspan.start
+    return Bbox([[x_px[column], y_px[row + 1]], [x_px[column + 1], y_px[row]]])
 
 
 def _content(ax: Axes) -> list:

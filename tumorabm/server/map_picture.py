@@ -1,4 +1,7 @@
-"""The map of the page: cells as coloured discs over a field, drawn from a copy of what the model is now."""
+"""The map of the page: cells as coloured discs over a field, drawn from a copy of what the model is now.
+
+A picture has at most 256 colours: it is written several times faster than one of any colours.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -42,6 +45,7 @@ _FONT_POINTS = 13
 _DPI = 100
 _BRIGHTEST_SHARE = 0.98  # of cells lie within the scale of what they are coloured by
 _LEVELS = colormaps["viridis"]
+_FIELD_LEVELS, _CELL_LEVELS, _GREYS = 120, 100, 32
 _PHASE_COLOURS = {"G0/G1": "#56B4E9", "S": "#009E73", "G2": "#E69F00", "M": "#D55E00"}
 
 
@@ -127,22 +131,22 @@ def draw_map(seen: Snapshot) -> Picture:
     """Return the picture of a snapshot."""
     rows, columns = pixel_shape(seen.size_um)
     top = round_up(float(seen.field.max()))
-    image = background(seen.field, 0.0, top, _bytes_of(FIELD_MAP(np.linspace(0.0, 1.0, 256))), (rows, columns))
-    bars, legend = [(f"{seen.look.field}, {seen.unit}", top)], []
+    image = background(seen.field, top, _FIELD_LEVELS, (rows, columns))
+    bars, legend, palette = [(f"{seen.look.field}, {seen.unit}", top)], [], _palette_of(FIELD_MAP, _FIELD_LEVELS)
     if seen.look.colour_by != NO_CELLS:
         if seen.names:
-            colours, legend = _category_colours(seen)
+            colours, of_cells, legend = _category_colours(seen)
         else:
-            colours, highest = _level_colours(seen)
+            colours, of_cells, highest = _level_colours(seen)
             bars.append((COLOUR_BY[seen.look.colour_by], highest))
-        colours[seen.dead] = _bytes_of([to_rgb(style.DEAD_COLOUR)])
+        of_cells[seen.dead] = len(colours)
         legend.append((f"dead ({int(seen.dead.sum())}{_where(seen)})", style.DEAD_COLOUR))
-        _paint_cells(image, seen, colours)
-    picture = _frame(seen.size_um, tuple(bars)).copy()
+        _paint_cells(image, seen, len(palette) + of_cells)
+        palette = np.concatenate((palette, colours, _bytes_of([to_rgb(style.DEAD_COLOUR)])))
+    palette = np.concatenate((palette, _palette_of(colormaps["gray"], _GREYS)))
+    picture = _frame(seen.size_um, tuple(bars), palette.tobytes()).copy()
     picture[_TOP_PX : _TOP_PX + rows, _LEFT_PX : _LEFT_PX + columns] = image[::-1]
-    buffer = BytesIO()
-    Image.fromarray(picture).save(buffer, format="png", compress_level=1)
-    return Picture(buffer.getvalue(), tuple(legend))
+    return Picture(_png(picture, palette), tuple(legend))
 
 
 def place_on_map(size_um: tuple[float, float], share_x: float, share_y: float) -> tuple[float, float] | None:
@@ -167,9 +171,17 @@ def _size_px(rows: int, columns: int) -> tuple[int, int]:
     return _LEFT_PX + columns + _RIGHT_PX, _TOP_PX + max(rows, _BARS_PX) + _BOTTOM_PX
 
 
+def _png(picture: np.ndarray, palette: np.ndarray) -> bytes:
+    image = Image.fromarray(picture)
+    image.putpalette(palette.tobytes())
+    buffer = BytesIO()
+    image.save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()
+
+
 @lru_cache(maxsize=8)
-def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) -> np.ndarray:
-    """Return axes and bars around an empty image, drawn once for all pictures with the same scales."""
+def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...], palette: bytes) -> np.ndarray:
+    """Return axes and bars around an empty image, drawn once for all pictures with the same scales and colours."""
     rows, columns = pixel_shape(size_um)
     width_px, height_px = _size_px(rows, columns)
     figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI)
@@ -188,7 +200,14 @@ def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...]) ->
     for axes in figure.axes:
         axes.tick_params(labelsize=_FONT_POINTS)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+    return _nearest(np.asarray(canvas.buffer_rgba())[:, :, :3], np.frombuffer(palette, np.uint8).reshape(-1, 3))
+
+
+def _nearest(image: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Return for each pixel the number of the colour that is nearest to its own, uint8."""
+    found, which = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
+    apart = found[:, None].astype(int) - palette[None]
+    return (apart**2).sum(axis=2).argmin(axis=1).astype(np.uint8)[which].reshape(image.shape[:2])
 
 
 def _cell_values(site: TumorModel, colour_by: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -204,11 +223,11 @@ def _cell_values(site: TumorModel, colour_by: str) -> tuple[np.ndarray, tuple[st
     return data["cell_type"], site.cell_types
 
 
-def _paint_cells(image: np.ndarray, seen: Snapshot, colours: np.ndarray) -> None:
+def _paint_cells(image: np.ndarray, seen: Snapshot, of_cells: np.ndarray) -> None:
     order = np.argsort(~seen.dead, kind="stable")  # the dead below the living
     scale = image.shape[1] / seen.size_um[0]
     paint_discs(
-        image, scale * seen.x_um[order], scale * seen.y_um[order], scale * seen.radius_um[order], colours[order]
+        image, scale * seen.x_um[order], scale * seen.y_um[order], scale * seen.radius_um[order], of_cells[order]
     )
 
 
@@ -216,24 +235,30 @@ def _where(seen: Snapshot) -> str:
     return "" if seen.z_um is None else " in the slice"
 
 
-def _category_colours(seen: Snapshot) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """Return a colour for each cell, by its type or phase, and the legend with the numbers of live cells."""
+def _category_colours(seen: Snapshot) -> tuple[np.ndarray, np.ndarray, list[tuple[str, str]]]:
+    """Return colours, which of them each cell has by its type or phase, and the legend with numbers of live cells."""
     by_name = _PHASE_COLOURS if seen.look.colour_by == "phase" else style.colours(seen.names)
     counts = np.bincount(seen.values[~seen.dead], minlength=len(seen.names))
     legend = [
         (f"{name} ({count}{_where(seen)})", by_name[name]) for name, count in zip(seen.names, counts, strict=True)
     ]
-    table = _bytes_of([to_rgb(by_name[name]) for name in seen.names])
-    return table[np.minimum(seen.values, len(table) - 1)], legend
+    colours, of_name = np.unique(_bytes_of([to_rgb(by_name[n]) for n in seen.names]), axis=0, return_inverse=True)
+    return colours, of_name.astype(np.uint8)[np.minimum(seen.values, len(of_name) - 1)], legend
 
 
-def _level_colours(seen: Snapshot) -> tuple[np.ndarray, float]:
-    """Return a colour for each cell, by a number, and the end of the scale; cells without the number are white."""
+def _level_colours(seen: Snapshot) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return colours, which of them each cell has by a number, and the end of the scale; no number is white."""
     living = seen.values[~seen.dead & np.isfinite(seen.values)]
     highest = round_up(float(np.quantile(living, _BRIGHTEST_SHARE))) if living.size else 1.0
-    colours = _bytes_of(_LEVELS(np.clip(np.nan_to_num(seen.values) / highest, 0.0, 1.0)))
-    colours[np.isnan(seen.values)] = 255
-    return colours, highest
+    level = np.clip(np.nan_to_num(seen.values) / highest, 0.0, 1.0) * (_CELL_LEVELS - 1)
+    of_cells = np.where(np.isnan(seen.values), _CELL_LEVELS, level).astype(np.uint8)
+    white = np.full((1, 3), 255, np.uint8)
+    return np.concatenate((_palette_of(_LEVELS, _CELL_LEVELS), white)), of_cells, highest
+
+
+def _palette_of(colour_map: Colormap, levels: int) -> np.ndarray:
+    """Return evenly spaced colours of a map, shape (levels, 3), uint8."""
+    return _bytes_of(colour_map(np.linspace(0.0, 1.0, levels)))
 
 
 def _bytes_of(colours: object) -> np.ndarray:

@@ -7,29 +7,29 @@ import numpy as np
 from tumorabm.kernels import kernel
 
 
-def background(values: np.ndarray, low: float, high: float, colours: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return a field as an image, the nearest voxel in each pixel.
+def background(values: np.ndarray, highest: float, levels: int, shape: tuple[int, int]) -> np.ndarray:
+    """Return a field as an image of levels, the nearest voxel in each pixel.
 
     Parameters
     ----------
     values
         Shape (rows, columns) of voxels.
-    low, high
-        Values of the first and the last colour.
-    colours
-        Shape (m, 3), uint8, with m at most 256.
+    highest
+        Value of the last level; that of the first is 0.
+    levels
+        Number of levels, at most 256.
     shape
         Rows and columns of pixels.
 
     Returns
     -------
     numpy.ndarray
-        Shape (rows, columns, 3), uint8.
+        Shape (rows, columns), uint8.
     """
-    level = (values - low) / max(high - low, 1e-300) * (len(colours) - 1)
-    of_voxel = np.clip(np.nan_to_num(level), 0, len(colours) - 1).astype(np.uint8)
+    level = values / max(highest, 1e-300) * (levels - 1)
+    of_voxel = np.clip(np.nan_to_num(level), 0, levels - 1).astype(np.uint8)
     rows, columns = (np.arange(n) * voxels // n for n, voxels in zip(shape, values.shape, strict=True))
-    return np.take(colours, np.take(np.take(of_voxel, rows, axis=0), columns, axis=1), axis=0)
+    return np.take(np.take(of_voxel, rows, axis=0), columns, axis=1)
 
 
 @kernel
@@ -39,13 +39,13 @@ def paint_discs(image, x_px, y_px, radius_px, colours):
     Parameters
     ----------
     image
-        Shape (rows, columns, 3), uint8; row 0 is at y = 0.
+        Shape (rows, columns), uint8, numbers of colours; row 0 is at y = 0.
     x_px, y_px, radius_px
         Middles and radii, pixels, shape (n,), float64.
     colours
-        Shape (n, 3), uint8.
+        Shape (n,), uint8.
     """
-    rows, columns = image.shape[0], image.shape[1]
+    rows, columns = image.shape
     for cell in range(x_px.size):
         x, y, radius = x_px[cell], y_px[cell], radius_px[cell]
         first_row, last_row = max(int(np.floor(y - radius)), 0), min(int(np.floor(y + radius)), rows - 1)
@@ -55,5 +55,4 @@ def paint_discs(image, x_px, y_px, radius_px, colours):
             for column in range(first_column, last_column + 1):
                 away = (row + 0.5 - y) ** 2 + (column + 0.5 - x) ** 2
                 if away <= radius * radius or (row == middle_row and column == middle_column):
-                    for channel in range(3):
-                        image[row, column, channel] = colours[cell, channel]
+                    image[row, column] = colours[cell]
