@@ -67,9 +67,10 @@ class Threads:
         try:
             work()
         finally:
-            for future in futures:
+            begun = [future for future in futures if not future.cancel()]  # nothing is left for the others
+            for future in begun:
                 future.exception()  # waits, so that nothing goes on after a failure
-            for future in futures:
+            for future in begun:
                 future.result()
         return results
 
