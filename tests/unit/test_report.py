@@ -187,6 +187,7 @@ def test_a_damaged_table_costs_its_pictures_only(copy: Path) -> None:
         ("scenario.toml", b""),
         ("scenario.toml", b"\xff"),
         ("timeseries.parquet", b"PAR1 damaged PAR1"),
+        ("cells.parquet", b"PAR1 damaged PAR1"),
         ("fields.zarr/.zmetadata", b"{}"),
         ("fields.zarr/asparagine/0.0.0", b"x"),
     ],

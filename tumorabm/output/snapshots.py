@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ class CellSnapshot:
 
     def __init__(self, path: Path, groups: Sequence[int]) -> None:
         self._path, self._groups = path, groups
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with _opened(path) as file:
             self.count = sum(file.metadata.row_group(group).num_rows for group in groups)
 
     def mean_z_um(self) -> float:
@@ -93,7 +94,7 @@ class CellSnapshot:
 
     def table(self, names: Sequence[str] | None = None) -> pd.DataFrame:
         """Return some columns of all cells and bodies, or all columns, at once."""
-        with pq.ParquetFile(self._path, pre_buffer=False) as file, reading(self._path):
+        with _opened(self._path) as file:
             return file.read_row_groups(list(self._groups), columns=names and list(names)).to_pandas()
 
     def live(self, names: Sequence[str]) -> pd.DataFrame:
@@ -103,12 +104,17 @@ class CellSnapshot:
 
     def parts(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Yield some columns of all cells and bodies, up to 100,000 at a time."""
-        with pq.ParquetFile(self._path, pre_buffer=False) as file:
+        with _opened(self._path) as file:
             for group in self._groups:
-                with reading(self._path):
-                    table = file.read_row_group(group, columns=list(names), use_threads=False)
-                    part = table.to_pandas(self_destruct=True)
-                yield part
+                table = file.read_row_group(group, columns=list(names), use_threads=False)
+                yield table.to_pandas(self_destruct=True)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a table; OutputError names the file where it cannot be read."""
+    with reading(path), pq.ParquetFile(path, pre_buffer=False) as file:
+        yield file
 
 
 def _groups(path: Path, folder: Path) -> Iterator[tuple[float, str]]:
@@ -116,7 +122,7 @@ def _groups(path: Path, folder: Path) -> Iterator[tuple[float, str]]:
 
     One without rows tells neither: it is the primary site's, from which nobody is left, and begins a snapshot.
     """
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with _opened(path) as file:
         columns = [file.schema_arrow.names.index(name) for name in ("time_h", "site")]
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         # the greatest, because Parquet gives 0 as -0 where it is the least
@@ -140,7 +146,9 @@ def _groups(path: Path, folder: Path) -> Iterator[tuple[float, str]]:
 def _next_time_h(folder: Path, before_h: float) -> float:
     """Return when cells were recorded next: after their interval, or at the end of the run."""
     scenario = written_scenario(folder)
-    series_h = pq.read_table(folder / "timeseries.parquet", columns=["time_h"])["time_h"]
+    path = folder / "timeseries.parquet"
+    with reading(path):
+        series_h = pq.read_table(path, columns=["time_h"])["time_h"]
     every_h = scenario["output"]["cells_every_h"]
     return min((math.floor(before_h / every_h + 1e-6) + 1) * every_h, series_h[-1].as_py())
 
