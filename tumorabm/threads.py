@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 FEWEST_ROWS_PER_PIECE = 256
 """Fewer rows than this are not worth a thread."""
@@ -67,16 +68,19 @@ class Threads:
         try:
             work()
         finally:
-            begun = [future for future in futures if not future.cancel()]  # nothing is left for the others
+            waiting.clear()  # after a failure nothing more is begun
+            begun = [future for future in futures if not future.cancel()]
             for future in begun:
-                future.exception()  # waits, so that nothing goes on after a failure
+                future.exception()  # waits, so that nothing goes on either
             for future in begun:
                 future.result()
         return results
 
-    def over_rows(self, kernel: Callable, n_rows: int, *arguments: object) -> list:
-        """Call ``kernel(start, stop, *arguments)`` over pieces that cover rows ``0..n_rows-1``; return the results."""
+    def pieces(self, n_rows: int) -> list[tuple[int, int]]:
+        """Return starts and stops of the pieces in which rows ``0..n_rows-1`` are shared out."""
         rows = max(-(-n_rows // self.count), FEWEST_ROWS_PER_PIECE)
-        return self.run(
-            lambda start=start: kernel(start, min(start + rows, n_rows), *arguments) for start in range(0, n_rows, rows)
-        )
+        return [(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
+
+    def over_rows(self, kernel: Callable, n_rows: int, *arguments: object) -> list:
+        """Call ``kernel(start, stop, *arguments)`` over the `pieces` of ``n_rows`` rows; return the results."""
+        return self.run(partial(kernel, *piece, *arguments) for piece in self.pieces(n_rows))

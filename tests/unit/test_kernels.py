@@ -82,6 +82,7 @@ def without_checksum(content: bytes) -> bytes:
     return content[:-32]
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("kind", [".nbi", ".nbc"])  # numba's index, and the machine code
 def test_damaged_cache_files_are_compiled_anew_once(tmp_path: Path, kind: str) -> None:
     assert call_and_tell(tmp_path) == ("0.5", True)

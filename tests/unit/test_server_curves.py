@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 from tumorabm import TumorModel
 from tumorabm.scenario import scenario_from_dict
-from tumorabm.server.curves import CurvePicture
+from tumorabm.server.curves import _SETTINGS, CurvePicture
 from tumorabm.server.scales import round_up
 
 
@@ -27,7 +28,7 @@ def series() -> pd.DataFrame:
             "pharmacology": {
                 "doses": [{"drug": "asparaginase", "formulation": "pegaspargase", "dose_iu_per_m2": 2500.0, "day": 1.0}]
             },
-            "output": {"timeseries_every_h": 2.0},
+            "output": {"timeseries_every_h": 4.0},
         }
     )
     return TumorModel(scenario, threads=1).run().timeseries()
@@ -58,7 +59,7 @@ def test_a_picture_that_grew_is_the_one_drawn_at_once(series, changed):
     for n_rows in range(1, len(series) + 1):
         rows = series.iloc[:n_rows]
         grown = pixels(growing.draw(rows, doses_h(rows)))
-        if n_rows % 12 == 1:
+        if n_rows % 8 == 1:
             np.testing.assert_array_equal(grown, pixels(CurvePicture().draw(rows, doses_h(rows))))
 
 
@@ -72,7 +73,12 @@ def test_the_axes_stay_while_their_scales_do(series):
         assert 2 <= drawn < len(panel) / 2
 
 
-@pytest.mark.parametrize("changed", [lambda series: series, wide, without_plasma])
+def long_labels(series: pd.DataFrame) -> pd.DataFrame:
+    """Half a million cells, and hardly any ASNS."""
+    return series.assign(live_blast=5e5, asns_mean_blast=0.00121, asns_mean_normal=0.00118)
+
+
+@pytest.mark.parametrize("changed", [lambda series: series, wide, without_plasma, long_labels])
 def test_each_panel_keeps_to_its_cell(series, changed):
     series, picture = changed(series), CurvePicture()
     for n_rows in (1, 20, len(series)):
@@ -82,6 +88,19 @@ def test_each_panel_keeps_to_its_cell(series, changed):
                 labelled = ax.get_tightbbox(picture._canvas.get_renderer())
                 assert cell.x0 <= labelled.x0 < labelled.x1 <= cell.x1
                 assert cell.y0 <= labelled.y0 < labelled.y1 <= cell.y1
+
+
+def test_words_that_reach_beyond_a_panel_are_not_cut_off(series):
+    picture = CurvePicture()
+    partly = pixels(picture.draw(series, [series["time_h"].iloc[-1]]))  # the word for the dose stands at the end
+    with matplotlib.rc_context(_SETTINGS):
+        picture._canvas.draw()
+    whole = np.asarray(picture._canvas.buffer_rgba())[:, :, :3]
+    around = np.ones(whole.shape[:2], dtype=bool)
+    for ax in picture._axes:
+        (left, bottom), (right, top) = ax.bbox.padded(6.0).get_points()  # lines cross axes there
+        around[round(len(around) - top) : round(len(around) - bottom), round(left) : round(right)] = False
+    np.testing.assert_array_equal(partly[around], whole[around])
 
 
 def test_scales_end_at_round_numbers():

@@ -16,6 +16,7 @@ from tumorabm.server.map_picture import (
     COLOUR_BY,
     NO_CELLS,
     Look,
+    _level_colours,
     _nearest,
     draw_map,
     pixel_shape,
@@ -146,6 +147,15 @@ def test_a_snapshot_stays_as_it_was_while_the_model_goes_on(flat):
         flat.step()
     for part, was in zip((seen.field, seen.x_um, seen.values), before, strict=True):
         np.testing.assert_array_equal(part, was)
+
+
+def test_cells_without_what_they_are_coloured_by_are_white(flat):
+    seen = snapshot(flat, Look("primary", "oxygen", "ASNS"))
+    with_value = np.isfinite(seen.values)
+    assert not with_value.all(), "clock cells have no ASNS"
+    colours, of_cells, _ = _level_colours(seen)
+    assert (colours[of_cells[~with_value]] == 255).all()
+    assert (colours[of_cells[with_value]] < 255).any(axis=1).all()
 
 
 def test_the_dead_are_grey_whatever_cells_are_coloured_by():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tumorabm.kernels import kernel
@@ -53,11 +55,12 @@ def as_box(box_um: np.ndarray, ndim: int) -> np.ndarray:
 
 @kernel
 def bounds(points):
-    """Return the corners (low and high, each x, y, z) of the box around points (n, 3); NaN where one is not finite."""
+    """Return the corners (low and high, each x, y, z) of the box around points (n, 3); NaN where one is NaN."""
     low, high, undone = np.full(3, np.inf), np.full(3, -np.inf), np.zeros(3)
     for i in range(len(points)):
         for axis in range(3):
             value = points[i, axis]
             low[axis], high[axis] = min(low[axis], value), max(high[axis], value)
-            undone[axis] += value - value  # 0, unless it is not finite
+            if math.isnan(value):
+                undone[axis] = value
     return low + undone, high + undone

@@ -136,7 +136,7 @@ def find_neighbours(
     if n == 0:
         return NeighbourLists(start[:0], start, np.empty(0, dtype=np.int32))
     origin, corner = bounds(positions_um)
-    if not np.isfinite(corner).all():
+    if not np.isfinite((origin, corner)).all():
         raise ValueError("positions_um holds values that are not finite; expected finite coordinates")
     if not (radii_um.min() > 0.0 and radii_um.max() < math.inf):
         raise ValueError(f"radii_um spans {radii_um.min()} to {radii_um.max()}; expected positive and finite radii")

@@ -24,6 +24,7 @@ ones than Runge-Kutta-Chebyshev and Legendre schemes of nine evaluations.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +87,7 @@ class _Cells(NamedTuple):
     start: np.ndarray
     owner: np.ndarray  # of each neighbour: the cell in whose list it is
     neighbour: np.ndarray
-    farthest: int  # most places from a cell to a neighbour
+    before: list[tuple[np.ndarray, np.ndarray]]  # owners and neighbours of pairs that end in a piece, by piece
 
 
 def relax(
@@ -212,10 +213,11 @@ def _arrange(positions_um, radii_um, adhesion, uids, skin_um, threads):
     row, start, neighbour = find_neighbours(positions_um, radii_um, uids, ADHESION_RANGE, skin_um, threads, once=True)
     body = np.empty((row.size, 5))
     threads.over_rows(_gather_bodies, row.size, row, positions_um, radii_um, np.sqrt(adhesion), body)
+    neighbour = neighbour.view(np.uint32)  # the compiler need not provide for places counted from the end
     owner = np.empty(neighbour.size, np.uint32)
     farthest = max(threads.over_rows(_note_owners, row.size, start, neighbour, owner))
-    # Unsigned places: the compiler need not provide for places counted from the end.
-    return _Cells(row, body, uids[row], start, owner, neighbour.view(np.uint32), farthest)
+    before = threads.over_rows(_list_from_before, row.size, start, neighbour, farthest)
+    return _Cells(row, body, uids[row], start, owner, neighbour, before)
 
 
 def _evaluate(cells, box_um, ndim, sums, velocity, threads):
@@ -223,7 +225,11 @@ def _evaluate(cells, box_um, ndim, sums, velocity, threads):
 
     ``sums`` is zero before and after.
     """
-    pieces = threads.over_rows(_evaluate_rows, cells.row.size, *cells[1:], box_um, ndim, sums, velocity)
+    of_cells = cells.body, cells.uid, cells.start, cells.owner, cells.neighbour
+    pieces = threads.run(
+        partial(_evaluate_rows, *piece, *before, *of_cells, box_um, ndim, sums, velocity)
+        for piece, before in zip(threads.pieces(cells.row.size), cells.before, strict=True)
+    )
     return tuple(map(max, zip(*pieces, strict=True)))
 
 
@@ -293,33 +299,63 @@ def _note_owners(start, stop, list_start, neighbour, owner):
 
 
 @kernel
-def _evaluate_rows(start, stop, body, uid, list_start, owner, neighbour, farthest, box, ndim, sums, velocity):
+def _evaluate_rows(
+    start, stop, early_owner, early, body, uid, list_start, owner, neighbour, box, ndim, sums, velocity
+):  # fmt: skip
     """Write the velocities of the cells ``start`` to ``stop``.
 
     A pair is worked out once, at the turn of its first cell, and added to the sums of both. A cell thus has met its
-    neighbours in their order once its turn is over. Pairs that span two pieces are worked out in both.
+    neighbours in their order once its turn is over. A pair that spans two pieces is worked out in both.
     """
     pairs = np.empty((9, _PAIRS_OF_A_PORTION))
     own, other = np.empty(_PAIRS_OF_A_PORTION, np.uint32), np.empty(_PAIRS_OF_A_PORTION, np.uint32)
     fastest = stiffest = deepest = 0.0
-    first, end = list_start[max(start - farthest, 0)], list_start[stop]
-    over = start
-    while over < stop:
-        last = min(first + _PAIRS_OF_A_PORTION, end)
-        count = _pick_pairs(first, last, start, body, owner, neighbour, ndim, own, other)
+    for first in range(0, early.size, _PAIRS_OF_A_PORTION):
+        last = min(first + _PAIRS_OF_A_PORTION, early.size)
+        count = _pick_pairs(first, last, body, early_owner, early, ndim, own, other)
         _measure_pairs(count, own, other, body, uid, ndim, pairs)
         _weigh_pairs(count, pairs)
-        overlap = _sum_pairs(count, start, stop, own, other, pairs, ndim, sums)
-        turn = max(np.int64(owner[last]), start) if last < end else stop
+        deepest = max(deepest, _sum_pairs(count, start, stop, own, other, pairs, ndim, sums))
+    first, end, over = list_start[start], list_start[stop], start
+    while over < stop:
+        last = min(first + _PAIRS_OF_A_PORTION, end)
+        count = _pick_pairs(first, last, body, owner, neighbour, ndim, own, other)
+        _measure_pairs(count, own, other, body, uid, ndim, pairs)
+        _weigh_pairs(count, pairs)
+        deepest = max(deepest, _sum_pairs(count, start, stop, own, other, pairs, ndim, sums))
+        turn = np.int64(owner[last]) if last < end else stop
         speed, stiffness = _end_sums(over, turn, body, stiffest, box, ndim, sums, velocity)
-        fastest, stiffest, deepest = max(fastest, speed), max(stiffest, stiffness), max(deepest, overlap)
+        fastest, stiffest = max(fastest, speed), max(stiffest, stiffness)
         first, over = last, turn
     return fastest, stiffest, deepest
 
 
 @kernel
-def _pick_pairs(first, last, start, body, owner, neighbour, ndim, own, other):
-    """Pick pairs within reach whose second cell is not before ``start`` from a part of the lists; return how many."""
+def _list_from_before(start, stop, list_start, neighbour, farthest):
+    """Return owners and neighbours of the pairs from a cell before ``start`` to one of ``start`` to ``stop``."""
+    first_owner = max(start - farthest, 0)
+    begin, end = np.empty(start - first_owner, np.int64), np.empty(start - first_owner, np.int64)
+    found = 0
+    for i in range(first_owner, start):
+        last = list_start[i + 1]
+        begin[i - first_owner] = end[i - first_owner] = last
+        if last > list_start[i] and neighbour[last - 1] >= start:
+            places = neighbour[list_start[i] : last]
+            begin[i - first_owner] = list_start[i] + np.searchsorted(places, start)
+            end[i - first_owner] = list_start[i] + np.searchsorted(places, stop)
+            found += end[i - first_owner] - begin[i - first_owner]
+    owners, neighbours = np.empty(found, np.uint32), np.empty(found, np.uint32)
+    found = 0
+    for i in range(first_owner, start):
+        for m in range(begin[i - first_owner], end[i - first_owner]):
+            owners[found], neighbours[found] = i, neighbour[m]
+            found += 1
+    return owners, neighbours
+
+
+@kernel
+def _pick_pairs(first, last, body, owner, neighbour, ndim, own, other):
+    """Pick pairs within reach from a part of the lists; return how many."""
     count = np.uint64(0)
     for m in range(np.uint64(first), np.uint64(last)):
         i, j = owner[m], neighbour[m]
@@ -327,7 +363,7 @@ def _pick_pairs(first, last, start, body, owner, neighbour, ndim, own, other):
         dz = body[i, 2] - body[j, 2] if ndim == 3 else 0.0
         reach = ADHESION_RANGE * (body[i, 3] + body[j, 3])
         own[count], other[count] = i, j  # stands only if picked: cheaper than a jump that cannot be predicted
-        count += np.uint64((dx * dx + dy * dy + dz * dz < reach * reach) & (j >= start))
+        count += np.uint64(dx * dx + dy * dy + dz * dz < reach * reach)
     return np.int64(count)
 
 

@@ -21,7 +21,7 @@ from tumorabm.server.scales import round_up
 
 _SIZE_INCHES = (10.4, 8.0)
 _DPI = 110
-_PLACES = {"left": 0.08, "right": 0.985, "bottom": 0.065, "top": 0.965, "wspace": 0.42, "hspace": 0.42}
+_PLACES = {"left": 0.09, "right": 0.985, "bottom": 0.065, "top": 0.965, "wspace": 0.464, "hspace": 0.42}
 """Of the panels, so far apart that their labels do not meet; a layout that finds them takes as long as two pictures."""
 _SETTINGS = {**style.SETTINGS, "axes.autolimit_mode": "round_numbers"}
 
@@ -62,9 +62,10 @@ class CurvePicture:
             for ax in self._axes:
                 _empty(ax)
             draw_curves(self._axes, series, [hours / 24.0 for hours in doses_h])
-            for place, ax in enumerate(self._axes):
+            for ax in self._axes:
                 _round_scales(ax)
-                self._draw_frame(place, ax)
+            self._draw_frames()
+            for ax in self._axes:
                 if ax.get_visible():
                     for artist in _content(ax):
                         ax.draw_artist(artist)
@@ -72,19 +73,23 @@ class CurvePicture:
         Image.fromarray(pixels).save(png, format="png", compress_level=1, compress_type=Z_RLE)
         return png.getvalue()
 
-    def _draw_frame(self, place: int, ax: Axes) -> None:
-        """Draw all of a panel but its content, or take what was drawn before."""
-        framed, frame = self._frames[place]
-        if framed == _frame_of(ax):
+    def _draw_frames(self) -> None:
+        """Draw all of the panels but their content, or take what was drawn before."""
+        for place, ax in enumerate(self._axes):
+            if self._frames[place][0] != _frame_of(ax):
+                self._canvas.restore_region(self._empty[place])
+                self._frames[place] = _frame_of(ax), self._new_frame(place, ax)
+        for _, frame in self._frames:
             self._canvas.restore_region(frame)
-            return
-        self._canvas.restore_region(self._empty[place])
+
+    def _new_frame(self, place: int, ax: Axes) -> object:
+        """Draw all of a panel but its content; return the pixels of its cell."""
         for artist in _content(ax):
             artist.set_visible(False)
         ax.draw(self._canvas.get_renderer())
         for artist in _content(ax):
             artist.set_visible(True)
-        self._frames[place] = _frame_of(ax), self._canvas.copy_from_bbox(self._cells[place])
+        return self._canvas.copy_from_bbox(self._cells[place])
 
 
 def _cell_of(ax: Axes) -> Bbox:

@@ -46,6 +46,7 @@ _DPI = 100
 _BRIGHTEST_SHARE = 0.98  # of cells lie within the scale of what they are coloured by
 _LEVELS = colormaps["viridis"]
 _FIELD_LEVELS, _CELL_LEVELS, _GREYS = 120, 100, 32
+_ONE_NUMBER = np.array([256**2, 256, 1], np.int32)  # makes one number of red, green, and blue
 _PHASE_COLOURS = {"G0/G1": "#56B4E9", "S": "#009E73", "G2": "#E69F00", "M": "#D55E00"}
 
 
@@ -205,8 +206,8 @@ def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...], pa
 
 def _nearest(image: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Return for each pixel the number of the colour that is nearest to its own, uint8."""
-    found, which = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
-    apart = found[:, None].astype(int) - palette[None]
+    found, which = np.unique(image.astype(np.int32) @ _ONE_NUMBER, return_inverse=True)  # by rows it takes far longer
+    apart = (found[:, None, None] // _ONE_NUMBER) % 256 - palette
     return (apart**2).sum(axis=2).argmin(axis=1).astype(np.uint8)[which].reshape(image.shape[:2])
 
 
@@ -243,7 +244,7 @@ def _category_colours(seen: Snapshot) -> tuple[np.ndarray, np.ndarray, list[tupl
         (f"{name} ({count}{_where(seen)})", by_name[name]) for name, count in zip(seen.names, counts, strict=True)
     ]
     colours, of_name = np.unique(_bytes_of([to_rgb(by_name[n]) for n in seen.names]), axis=0, return_inverse=True)
-    return colours, of_name.astype(np.uint8)[np.minimum(seen.values, len(of_name) - 1)], legend
+    return colours, of_name.reshape(-1).astype(np.uint8)[np.minimum(seen.values, len(of_name) - 1)], legend
 
 
 def _level_colours(seen: Snapshot) -> tuple[np.ndarray, np.ndarray, float]:
