@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-FEWEST_ROWS_PER_PIECE = 256
-"""Fewer rows than this are not worth a thread."""
+FEWEST_ROWS_PER_PIECE = 2048
+"""Fewer rows than this are not worth a thread: to wake one takes as long as a light kernel over some thousands."""
 
 MOST_THREADS = 1024
 """More are refused: no machine has a use for them, and each takes memory."""
