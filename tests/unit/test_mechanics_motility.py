@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tumorabm.mechanics import migrate, sample_gradient
@@ -53,13 +53,15 @@ def walkers(n, seed=0, edge=50.0):
 
 
 @settings(max_examples=30, deadline=None)
+@example(12, 2, 521, 12)  # a cell ends up 7e-5 µm from a wall
 @given(st.integers(1, 30), st.sampled_from([2, 3]), st.integers(0, 10**6), st.integers(0, 2**32 - 1))
 def test_a_step_is_that_of_the_plain_twin(n, ndim, step, seed):
     positions, polarity, *rest = walkers(n, seed)
     box = np.array([50.0, 60.0, 70.0])
     expected = naive_migrate(positions, polarity, *rest, box, ndim, 6.0, KEY, step)
     migrate(positions, polarity, *rest, box, ndim, 6.0, KEY, step, ONE)
-    np.testing.assert_allclose(positions, expected[0], rtol=1e-12)
+    rounding_um = 4.0 * np.spacing(box.max())  # of a place and a way of this length; near a wall they cancel
+    np.testing.assert_allclose(positions, expected[0], rtol=1e-12, atol=rounding_um)
     np.testing.assert_allclose(polarity, expected[1], rtol=1e-9, atol=1e-12)
     assert ((positions >= 0.0) & (positions <= box)).all()
 
