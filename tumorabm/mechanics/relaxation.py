@@ -312,22 +312,28 @@ def _evaluate_rows(
     fastest = stiffest = deepest = 0.0
     for first in range(0, early.size, _PAIRS_OF_A_PORTION):
         last = min(first + _PAIRS_OF_A_PORTION, early.size)
-        count = _pick_pairs(first, last, body, early_owner, early, ndim, own, other)
-        _measure_pairs(count, own, other, body, uid, ndim, pairs)
-        _weigh_pairs(count, pairs)
-        deepest = max(deepest, _sum_pairs(count, start, stop, own, other, pairs, ndim, sums))
+        overlap = _add_portion(
+            first, last, start, stop, body, uid, early_owner, early, ndim, own, other, pairs, sums
+        )  # fmt: skip
+        deepest = max(deepest, overlap)
     first, end, over = list_start[start], list_start[stop], start
     while over < stop:
         last = min(first + _PAIRS_OF_A_PORTION, end)
-        count = _pick_pairs(first, last, body, owner, neighbour, ndim, own, other)
-        _measure_pairs(count, own, other, body, uid, ndim, pairs)
-        _weigh_pairs(count, pairs)
-        deepest = max(deepest, _sum_pairs(count, start, stop, own, other, pairs, ndim, sums))
+        overlap = _add_portion(first, last, start, stop, body, uid, owner, neighbour, ndim, own, other, pairs, sums)
         turn = np.int64(owner[last]) if last < end else stop
         speed, stiffness = _end_sums(over, turn, body, stiffest, box, ndim, sums, velocity)
-        fastest, stiffest = max(fastest, speed), max(stiffest, stiffness)
+        fastest, stiffest, deepest = max(fastest, speed), max(stiffest, stiffness), max(deepest, overlap)
         first, over = last, turn
     return fastest, stiffest, deepest
+
+
+@kernel
+def _add_portion(first, last, start, stop, body, uid, owner, neighbour, ndim, own, other, pairs, sums):
+    """Work out the pairs of a part of the lists and add them to the sums of the piece; return the largest overlap."""
+    count = _pick_pairs(first, last, body, owner, neighbour, ndim, own, other)
+    _measure_pairs(count, own, other, body, uid, ndim, pairs)
+    _weigh_pairs(count, pairs)
+    return _sum_pairs(count, start, stop, own, other, pairs, ndim, sums)
 
 
 @kernel
