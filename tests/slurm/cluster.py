@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "scontrol", "munged")
@@ -112,6 +112,19 @@ class Cluster:
                 os.kill(pid, signal.SIGKILL)
         self.call("scontrol", "update", f"nodename={name}", "state=down", "reason=killed by a test")
 
+    @contextmanager
+    def held_workers(self) -> Iterator[list[int]]:
+        """Hold still all processes that do runs of tasks, and yield their ids; signals to them wait meanwhile."""
+        pids = [pid for name in NODES for pid in self._processes_of(name) if b"worker" in _command_line(pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield pids
+        finally:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Cancel all jobs and stop all daemons."""
         with suppress(subprocess.SubprocessError):
@@ -204,6 +217,20 @@ class Cluster:
                     variables = (entry / "environ").read_bytes().split(b"\0")
                     if ours in variables and any(mark in variables for mark in marks):
                         yield int(entry.name)
+
+
+def is_warned(pid: int) -> bool:
+    """Return whether the warning that time is nearly up waits for a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    pending = int(status.partition("ShdPnd:")[2].split()[0], 16)  # a bit for each signal, the first for number 1
+    return bool(pending >> (signal.SIGUSR1 - 1) & 1)
+
+
+def _command_line(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return []
 
 
 def _free_ports(n: int) -> list[int]:
