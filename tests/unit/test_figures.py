@@ -101,6 +101,18 @@ def test_maps_show_the_recorded_times_that_are_nearest_in_one_scale(run: Path) -
         assert image.get_clim() == (0.0, highest)
 
 
+@pytest.mark.parametrize("day", [0.0, 0.5, 9.9])
+def test_the_word_at_a_dose_stands_inside_its_panel(day: float) -> None:
+    figure = Figure((2.0, 2.0))
+    axes = figure.subplots()
+    axes.plot([0.0, 10.0], [0.0, 1.0])
+    style.mark_doses([axes], [day], axes)
+    figure.draw_without_rendering()
+    (word,) = axes.texts
+    left, right = axes.bbox.intervalx
+    assert left <= word.get_window_extent().x0 < word.get_window_extent().x1 <= right
+
+
 def test_a_field_or_site_that_was_not_recorded_is_refused(run: Path) -> None:
     with pytest.raises(OutputError, match="oxygen"):
         map_figure(run, field="oxigen")

@@ -42,6 +42,8 @@ FIELD_COLOURS = ("#FFFFFF", "#9A9A9A")
 _LONGEST_IN_HOURS = 72.0
 _WIDE = 30.0
 """Greatest over least value above which an axis is logarithmic."""
+_LATE = 0.85
+"""From which share of an axis on a word stands left of its place."""
 
 SIZE_INCHES = (18.0, 7.4)
 COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 3.1)
@@ -111,12 +113,15 @@ def mark_doses(axes: Iterable[Axes], times: Sequence[float], labelled: Axes) -> 
         for time in times:
             ax.axvline(time, color=DOSE_COLOUR, linestyle=":", linewidth=1.2)
     if times:
+        start, end = labelled.get_xlim()
+        is_late = times[0] > start + _LATE * (end - start)  # the word would end outside the panel
         labelled.annotate(
             "dose",
             (times[0], 1.0),
-            (3, -2),
+            (-3 if is_late else 3, -2),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
+            ha="right" if is_late else "left",
             va="top",
             fontsize=8,
             color=DOSE_COLOUR,
