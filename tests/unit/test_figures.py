@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import EllipseCollection
-from matplotlib.colors import same_color, to_hex
+from matplotlib.colors import same_color, to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from tumorabm import TumorModel, figures
 from tumorabm.output import style
 from tumorabm.output.distributions import distributions
-from tumorabm.output.map_plot import map_figure
+from tumorabm.output.map_plot import FIELD_MAP, map_figure
 from tumorabm.output.recorder import Recorder, record_run
 from tumorabm.output.run_folder import OutputError, RunFolder
 from tumorabm.output.snapshots import CellSnapshots, FieldSnapshots
@@ -49,6 +49,38 @@ def test_what_bears_a_name_has_a_colour_that_nothing_else_has() -> None:
     fixed = {**style._FIXED, "dead": style.DEAD_COLOUR, "single": style.SINGLE_COLOUR, "dose": style.DOSE_COLOUR}
     assert len({to_hex(colour) for colour in fixed.values()}) == len(fixed)
     assert not {to_hex(colour) for colour in style.FIELD_COLOURS} & {to_hex(colour) for colour in fixed.values()}
+
+
+def lab(colours: list, seen_as: np.ndarray) -> np.ndarray:
+    """Return CIE L*a*b* of colours (n, 3) as somebody sees them, D65."""
+    rgb = np.array([to_rgb(colour) for colour in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(np.clip(linear @ seen_as.T, 1e-3, 1.0) @ to_xyz.T / to_xyz.sum(axis=1)).T
+    return np.column_stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)])
+
+
+# Machado, Oliveira, Fernandes 2009, doi:10.1109/TVCG.2009.113, severity 1 [V]
+EYES = {
+    "normal": np.eye(3),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+}
+
+
+@pytest.mark.parametrize("eyes", EYES)
+@pytest.mark.parametrize("names", [("blast", "normal", "stroma", "tumour", "adipocyte"), ("G0/G1", "S", "G2", "M")])
+def test_colours_of_a_map_can_be_told_apart(eyes: str, names: tuple[str, ...]) -> None:
+    cells = [*style.colours(names).values(), style.DEAD_COLOUR]
+    seen = lab([*cells, *FIELD_MAP(np.linspace(0.0, 1.0, 20))[:, :3]], EYES[eyes])
+    apart = np.linalg.norm(seen[: len(cells), None] - seen, axis=2)
+    apart[np.diag_indices(len(cells))] = np.inf
+    assert apart.min() > 17.0  # 2.3 is just seen; blasts and adipocytes are the nearest, to deuteranopes
+    assert apart[:, len(cells) :].min() > 20.0, "cells on their field"
 
 
 def test_all_pictures_are_figures_that_write_no_file(run: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import shutil
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import numpy as np
 import pytest
@@ -171,6 +172,21 @@ def test_a_missing_ffmpeg_is_told(run: Path, tmp_path: Path, monkeypatch) -> Non
 @pytest.mark.skipif(not FFMpegWriter.isAvailable(), reason="ffmpeg is not installed")
 def test_an_mp4_is_written_where_ffmpeg_is_installed(run: Path, tmp_path: Path) -> None:
     assert write_movie(run, tmp_path / "m.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+@pytest.mark.skipif(not FFMpegWriter.isAvailable(), reason="ffmpeg is not installed")
+def test_a_ctrl_c_that_ends_ffmpeg_too_is_no_failure_of_it(run: Path, tmp_path: Path, monkeypatch) -> None:
+    def finish(writer: FFMpegWriter, real=FFMpegWriter.finish) -> None:
+        real(writer)
+        raise CalledProcessError(255, "ffmpeg")
+
+    def after_frame(number: int, n_frames: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FFMpegWriter, "finish", finish)
+    with pytest.raises(KeyboardInterrupt):
+        write_movie(run, tmp_path / "m.mp4", after_frame=after_frame)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not shutil.which("false"), reason="needs a program that fails")

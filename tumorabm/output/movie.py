@@ -226,6 +226,8 @@ def _writer(path: Path, suffix: str, figure: Figure, colours: dict[str, str], fp
             with FFMpegWriter(fps=fps, extra_args=["-f", "mp4"]).saving(figure, path, _DPI) as writer:
                 yield writer
         except CalledProcessError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C ends ffmpeg too
+                raise error.__context__ from None
             raise OutputError(f"ffmpeg failed: {(error.stderr or error.stdout or 'it does not say why')}") from error
     else:
         with path.open("wb") as file, GifWriter(file, _palette(colours), fps) as gif:
@@ -245,13 +247,13 @@ class _FigureToGif:
 
 
 _FIELD_SHADES, _INK_SHADES = 26, 40
-"""Shades of the field, and from its darkest to black, among the 256 colours of a GIF."""
+"""Shades of the field, and from white to black, among the 256 colours of a GIF."""
 
 
 def _palette(colours: dict[str, str]) -> np.ndarray:
     """Return up to 256 colours, shape (n, 3), uint8: all that a frame shows, and blends along edges."""
     shades = FIELD_MAP(np.linspace(0.0, 1.0, _FIELD_SHADES))[:, :3]
-    ink = np.linspace(shades[-1], np.zeros(3), _INK_SHADES)
+    ink = np.linspace(np.ones(3), np.zeros(3), _INK_SHADES)
     n_blends = max((256 - _FIELD_SHADES - _INK_SHADES) // len(colours), 1)
     blends = [np.linspace(to_rgb(colour), np.ones(3), n_blends, endpoint=False) for colour in colours.values()]
     return np.round(255.0 * np.vstack([shades, ink, *blends])[:256]).astype(np.uint8)

@@ -19,6 +19,8 @@ _SETTLED = {
     "dormant_cells": "single cells",
     "micrometastases": "colonies of 10 or more",
 }
+_LINES = ("-", ":", "--")
+"""Of what has settled, all in one colour, because it may be of several cell types."""
 _WIDTH_INCHES, _CURVES_INCHES, _MAP_INCHES = 6.4, 3.2, 6.0
 """Width of a site, and heights of its two rows."""
 
@@ -61,7 +63,7 @@ def sites_figure(folder: Path) -> Figure:
             if site == PRIMARY:
                 _draw_primary(ax, of_site, {name: style.colours(types)[name] for name in groups}, length_h)
             else:
-                _draw_settled(ax, of_site, length_h, types)
+                _draw_settled(ax, of_site, length_h)
             ax.set(title=site, xlabel=f"time, {unit}", xlim=(0.0, max(series["time_h"].max() / length_h, 1e-3)))
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(_SETTLED))
             draw_map(map_ax, folder, site)
@@ -86,9 +88,8 @@ def _draw_primary(ax: Axes, series: pd.DataFrame, colours: dict[str, str], lengt
     blood.spines["right"].set_visible(True)
 
 
-def _draw_settled(ax: Axes, series: pd.DataFrame, length_h: float, types: list[str]) -> None:
-    colours = style.colours([*types, *_SETTLED.values()])  # not those of the types, which the maps show
-    for name, label in _SETTLED.items():
-        ax.plot(series["time_h"] / length_h, series[name], color=colours[label], label=label)
+def _draw_settled(ax: Axes, series: pd.DataFrame, length_h: float) -> None:
+    for (name, label), line in zip(_SETTLED.items(), _LINES, strict=True):
+        ax.plot(series["time_h"] / length_h, series[name], line, color=style.SINGLE_COLOUR, label=label)
     ax.set_yscale("symlog", linthresh=1.0)  # from decades down to 0
     ax.set(ylabel="cells, or colonies", ylim=(0.0, 2.0 * max(series[list(_SETTLED)].max().max(), 1.0)))

@@ -32,12 +32,16 @@ _FIXED = {
     "apoptosis": "#000000",
     "necrosis": "#999933",
     "hypoxia": "#56B4E9",
+    "G0/G1": "#DDCC77",
+    "S": "#44AA99",
+    "G2": "#7A4A1E",
+    "M": "#332288",
 }
-DEAD_COLOUR = "#777777"
+DEAD_COLOUR = "#505050"
 SINGLE_COLOUR = "#333333"
 DOSE_COLOUR = "#888888"
-FIELD_COLOURS = ("#FFFFFF", "#9A9A9A")
-"""Lowest and highest concentration under the map's coloured cells."""
+FIELD_COLOURS = ("#FFFFFF", "#A0C0F8")
+"""Lowest and highest concentration under the map's coloured cells: no cell looks like any of it."""
 
 _LONGEST_IN_HOURS = 72.0
 _WIDE = 30.0
