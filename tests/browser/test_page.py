@@ -297,6 +297,33 @@ def test_a_scenario_that_was_broken_meanwhile_gives_its_message(tab):
         scenario.write_text(whole)
 
 
+def test_a_slider_that_was_moved_can_be_moved_again(tab):
+    track = tab.page.locator(".v-input__slider", has_text="ASNS of stroma").locator(".v-slider")
+    for share in (0.5, 0.8):
+        box = track.bounding_box()
+        assert box["width"] > 200.0
+        tab.page.mouse.click(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
+        wait_until(lambda share=share: abs(moved_to(tab) - 3.0 * share) < 0.1)
+
+
+def moved_to(tab) -> float:
+    label = tab.page.locator(".v-input__slider", has_text="ASNS of stroma").inner_text()
+    return float(label.split("relative: ")[1].split()[0])
+
+
+def test_each_of_several_wrong_values_has_a_line_of_its_own(tab):
+    tab.page.get_by_label("seed").fill("-1")
+    tab.page.get_by_label("seed").press("Tab")
+    box = tab.page.locator(".v-input__slider", has_text="vessels per").locator(".v-slider").bounding_box()
+    tab.page.mouse.click(box["x"] + 1.0, box["y"] + 0.5 * box["height"])
+    wait_until(lambda: tab.body().count("press Reset") == 2)
+    tab.press("Reset")
+    tab.page.wait_for_selector("text=expected")
+    lines = tab.page.inner_text(".v-alert").splitlines()
+    named = [line.split(" = ")[0].split()[-1] for line in lines if line]
+    assert named == ["seed", "vessels.density_per_mm2"]
+
+
 def test_moved_controls_count_from_the_reset_on_and_say_so(tab):
     tab.page.get_by_label("seed").fill("9")
     tab.page.get_by_label("seed").press("Tab")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tumorabm.output.profiles import draw_profiles, vessel_profiles
+from tumorabm.output.profiles import draw_profiles, profiles_figure, vessel_profiles
 from tumorabm.output.run_folder import OutputError
 
 PHASES = ("G0/G1", "S", "apoptotic", "necrotic")
@@ -76,6 +76,21 @@ def test_without_vessels_there_is_no_profile_and_no_picture(tmp_path: Path) -> N
     assert vessel_profiles(tmp_path).empty
     with pytest.raises(OutputError, match="expected a run with cells and vessels"):
         draw_profiles(tmp_path)
+
+
+def test_a_picture_in_which_nothing_would_be_drawn_is_refused(tmp_path: Path) -> None:
+    run_folder(tmp_path, some_cells(n=80))
+    with pytest.raises(OutputError, match=r"expected 20 cells or bodies .* which has \d+ at most at 24.0 h"):
+        draw_profiles(tmp_path)
+
+
+def test_all_of_a_curve_lies_within_its_panel(tmp_path: Path) -> None:
+    figure = profiles_figure(run_folder(tmp_path, some_cells().assign(atf4=7.0)))
+    for ax in figure.axes:
+        low, high = ax.get_ylim()
+        for line in ax.lines:
+            assert low <= np.min(line.get_ydata())
+            assert np.max(line.get_ydata()) < 0.98 * high
 
 
 def test_the_picture_is_drawn_into_the_folder_from_what_lies_there(tmp_path: Path) -> None:

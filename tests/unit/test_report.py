@@ -67,7 +67,7 @@ class Outline(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.open, self.tags, self.references, self.headings, self.text = [], [], [], [], ""
+        self.open, self.tags, self.references, self.headings, self.columns, self.text = [], [], [], [], [], ""
         self.feed(page)
         assert self.open == [], "every element is closed"
 
@@ -84,12 +84,14 @@ class Outline(HTMLParser):
         self.text += data
         if self.open and self.open[-1] == "h2":
             self.headings.append(data)
+        if self.open and self.open[-1] == "th":
+            self.columns.append(data)
 
 
 def test_the_page_stands_alone(copy: Path, monkeypatch) -> None:
     monkeypatch.undo()
     page = page_of(copy)
-    assert page.count("base64,iVBORw0KGgo") == 4  # PNG
+    assert page.count("base64,iVBORw0KGgo") == 3  # PNG
     outline = Outline(page)
     assert {"script", "link", "iframe", "object"}.isdisjoint(outline.tags)
     assert outline.references
@@ -111,7 +113,9 @@ def test_the_page_of_a_run_has_all_parts(copy: Path) -> None:
         "What was run", "Over time", "Maps", "ASNS and ATF4", "Distance to the nearest vessel", "Doses in plasma",
         "Nitrogen ledger", "How it was made", "How to cite",
     ]  # fmt: skip
-    assert outline.tags.count("img") == 4
+    assert outline.tags.count("img") == 3
+    assert "expected 20 cells or bodies within some 20 µm of distance to vessels" in outline.text
+    assert {"peak IU/mL", "days > 0.1 IU/mL", "days Asn < 3 µM"} <= set(outline.columns)
     made = json.loads((copy / "run.json").read_text())
     ledger = json.loads((copy / "ledger.json").read_text())
     for expected in (

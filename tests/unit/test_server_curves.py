@@ -103,6 +103,22 @@ def test_words_that_reach_beyond_a_panel_are_not_cut_off(series):
     np.testing.assert_array_equal(partly[around], whole[around])
 
 
+def test_a_dose_after_the_last_row_is_marked(series):
+    picture = CurvePicture()
+    picture.draw(series.iloc[:3], (9.5,))  # the last row is of hour 8
+    for ax in picture._axes:
+        if ax.get_visible():
+            marks = [line for line in ax.lines if line.get_linestyle() == ":"]
+            assert [mark.get_xdata()[0] for mark in marks] == [9.5]
+            assert ax.get_xlim()[1] >= 9.5
+
+
+def test_a_run_of_minutes_fills_its_panels(series):
+    picture = CurvePicture()
+    picture.draw(series.iloc[:3].assign(time_h=[0.0, 0.1, 0.2]), ())
+    assert picture._axes[0].get_xlim() == (0.0, 0.2)
+
+
 def test_scales_end_at_round_numbers():
     assert [round_up(value) for value in (0.7, 1.0, 1.01, 16.0, 7100.0, 0.0, -1.0, np.nan)] == [
         0.8, 1.0, 1.5, 20.0, 8000.0, 1.0, 1.0, 1.0,

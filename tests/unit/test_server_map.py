@@ -1,5 +1,6 @@
 """The map of the page."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -12,10 +13,12 @@ from PIL import Image
 from tumorabm import TumorModel
 from tumorabm.output import style
 from tumorabm.scenario.load import scenario_from_dict
+from tumorabm.server import map_picture
 from tumorabm.server.map_picture import (
     COLOUR_BY,
     NO_CELLS,
     Look,
+    _frame,
     _level_colours,
     _nearest,
     draw_map,
@@ -156,6 +159,23 @@ def test_cells_without_what_they_are_coloured_by_are_white(flat):
     colours, of_cells, _ = _level_colours(seen)
     assert (colours[of_cells[~with_value]] == 255).all()
     assert (colours[of_cells[with_value]] < 255).any(axis=1).all()
+
+
+@pytest.mark.parametrize("brightest", [1.0, 50.0])
+def test_a_scale_says_whether_some_cells_lie_beyond_it(flat, brightest, monkeypatch):
+    bars = []
+
+    def frame(size_um, drawn, palette):
+        bars.append(drawn)
+        return _frame(size_um, drawn, palette)
+
+    monkeypatch.setattr(map_picture, "_frame", frame)
+    seen = snapshot(flat, Look("primary", "oxygen", "ATF4"))
+    values = np.ones(len(seen.values))
+    values[0] = brightest
+    draw_map(replace(seen, values=values))
+    ((_, (_, _, is_beyond)),) = bars
+    assert is_beyond == (brightest > 1.0)
 
 
 def test_the_dead_are_grey_whatever_cells_are_coloured_by():

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from tumorabm.biology.states import APOPTOTIC, NECROTIC, PHASES
 from tumorabm.observables import HYPOXIC_MMHG
 from tumorabm.output import style
+from tumorabm.output.map_plot import when
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
 from tumorabm.output.written import title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
@@ -89,13 +90,18 @@ def profiles_figure(folder: Path) -> Figure:
         raise OutputError(f"{folder}: expected a run with cells and vessels")
     time_h = profiles["time_h"].max()
     last = profiles[profiles["time_h"] == time_h].set_index("distance_um")
+    if (last["cells"] + last["bodies"]).max() < FEWEST_CELLS:
+        raise OutputError(
+            f"{folder}: expected {FEWEST_CELLS} cells or bodies within some {BIN_UM:g} µm of distance to vessels, "
+            f"which has {(last['cells'] + last['bodies']).max()} at most {when(time_h, time_h)}"
+        )
     with style.new_figure(style.PROFILES_SIZE_INCHES) as figure:
         figure.get_layout_engine().set(**style.SPACING)
         axes = figure.subplots(2, 2, sharex=True)
         _draw_profiles(*axes.flat, last)
         for ax in axes[1]:
             ax.set(xlabel="distance to the nearest vessel, µm", xlim=(0.0, last.index.max() + 0.5 * BIN_UM))
-        figure.suptitle(f"{title_of(scenario)}, day {time_h / 24.0:.1f}")
+        figure.suptitle(f"{title_of(scenario)}, {when(time_h, time_h)}")
     return figure
 
 
@@ -119,7 +125,7 @@ def _draw_profiles(oxygen: Axes, fractions: Axes, atf4: Axes, asns: Axes, profil
     _draw(asns, profile["asns_relative"], live, style.SINGLE_COLOUR)
     asns.set(title="ASNS, relative to a solid tumour", ylabel="mean of live cells")
     for ax in (oxygen, atf4, asns):
-        ax.set_ylim(bottom=0.0)
+        ax.set_ylim(0.0, 1.05 * max(np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines) or 1.0)
 
 
 def _draw(

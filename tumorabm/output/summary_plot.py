@@ -83,7 +83,9 @@ def _draw_run(axes: list[Axes], folder: Path, site: str) -> str:
     return title_of(scenario, site)
 
 
-def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[float]) -> None:
+def draw_curves(
+    axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[float], until_h: float | None = None
+) -> None:
     """Draw the time series of a site on eight axes: cells, drug, asparagine, deaths, ASNS, ATF4, mTORC1 and hypoxia.
 
     Parameters
@@ -93,12 +95,15 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
     series
         Rows of ``timeseries.parquet``.
     doses_d
-        Days of doses; those until the last row are marked.
+        Days of doses; those until the end of the axes are marked.
+    until_h
+        End of the axes, h; by default that of the last row.
     """
     hours = series["time_h"].to_numpy()
-    unit, length_h = style.time_unit(hours[-1])
+    until_h = hours[-1] if until_h is None else until_h
+    unit, length_h = style.time_unit(until_h)
     times = hours / length_h
-    doses = [24.0 * day / length_h for day in doses_d if 24.0 * day <= hours[-1]]
+    doses = [24.0 * day / length_h for day in doses_d if 24.0 * day <= until_h]
     types = [name.removeprefix("live_") for name in series if name.startswith("live_")]
     by_type = {
         "live cells": (axes[0], "live_", "cells"),
@@ -140,7 +145,7 @@ def draw_curves(axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[fl
     for ax in axes:
         _mark_single_points(ax)
         ax.set_visible(bool(ax.lines))
-        ax.set(xlabel=f"time, {unit}", xlim=(0.0, max(times[-1], 1.0)))
+        ax.set(xlabel=f"time, {unit}", xlim=(0.0, until_h / length_h or 1.0))
     style.mark_doses(axes, doses, activity)
 
 

@@ -19,6 +19,7 @@ from tumorabm.output.site_plot import sites_figure
 from tumorabm.output.snapshots import FieldSnapshots, nearest
 from tumorabm.output.summary_plot import curves_figure, draw_summary
 from tumorabm.output.written import dose_days, written_scenario
+from tumorabm.pharmacology.troughs import ACTIVITY_AIMED_AT_IU_PER_ML, ASPARAGINE_GONE_UM
 from tumorabm.report.page import collapsed, how_to_cite, note, page, picture, plain, section
 from tumorabm.scenario import ScenarioError
 from tumorabm.scenario.site_schema import PRIMARY
@@ -26,6 +27,14 @@ from tumorabm.scenario.site_schema import PRIMARY
 _SUMMARY = "summary.png"
 _NEEDED = ("scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
 """What the summary picture is drawn from."""
+_DOSE_COLUMNS = {
+    "peak_iu_per_mL": "peak IU/mL",
+    "trough_iu_per_mL": "trough IU/mL",
+    "days": "days to the next",
+    "days_active": f"days > {ACTIVITY_AIMED_AT_IU_PER_ML:g} IU/mL",
+    "days_depleted": f"days Asn < {ASPARAGINE_GONE_UM:g} µM",
+    "peak_ammonia_uM": "peak NH3 µM",
+}
 
 
 def page_of_run(folder: Path, at_hours: Sequence[float] = ()) -> str:
@@ -156,7 +165,7 @@ def _doses_in_plasma(folder: Path) -> Iterator[Html]:
         with reading(path):
             doses = pd.read_csv(path)
         rows = doses.astype(object).itertuples(index=False)
-        yield section("Doses in plasma", table(rows, [name.replace("_", " ") for name in doses]))
+        yield section("Doses in plasma", table(rows, [_DOSE_COLUMNS.get(name, name) for name in doses]))
 
 
 def _ledger(ledger: Mapping[str, object] | None) -> Iterator[Html]:

@@ -47,7 +47,6 @@ _BRIGHTEST_SHARE = 0.98  # of cells lie within the scale of what they are colour
 _LEVELS = colormaps["viridis"]
 _FIELD_LEVELS, _CELL_LEVELS, _GREYS = 120, 100, 32
 _ONE_NUMBER = np.array([256**2, 256, 1], np.int32)  # makes one number of red, green, and blue
-_PHASE_COLOURS = {"G0/G1": "#56B4E9", "S": "#009E73", "G2": "#E69F00", "M": "#D55E00"}
 
 
 @dataclass(frozen=True)
@@ -133,13 +132,15 @@ def draw_map(seen: Snapshot) -> Picture:
     rows, columns = pixel_shape(seen.size_um)
     top = round_up(float(seen.field.max()))
     image = background(seen.field, top, _FIELD_LEVELS, (rows, columns))
-    bars, legend, palette = [(f"{seen.look.field}, {seen.unit}", top)], [], _palette_of(FIELD_MAP, _FIELD_LEVELS)
+    bars, legend = [(f"{seen.look.field}, {seen.unit}", top, False)], []
+    palette = _palette_of(FIELD_MAP, _FIELD_LEVELS)
     if seen.look.colour_by != NO_CELLS:
         if seen.names:
             colours, of_cells, legend = _category_colours(seen)
         else:
             colours, of_cells, highest = _level_colours(seen)
-            bars.append((COLOUR_BY[seen.look.colour_by], highest))
+            beyond = bool(np.any(seen.values[~seen.dead] > highest))
+            bars.append((COLOUR_BY[seen.look.colour_by], highest, beyond))
         of_cells[seen.dead] = len(colours)
         legend.append((f"dead ({int(seen.dead.sum())}{_where(seen)})", style.DEAD_COLOUR))
         _paint_cells(image, seen, len(palette) + of_cells)
@@ -181,8 +182,11 @@ def _png(picture: np.ndarray, palette: np.ndarray) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...], palette: bytes) -> np.ndarray:
-    """Return axes and bars around an empty image, drawn once for all pictures with the same scales and colours."""
+def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float, bool], ...], palette: bytes) -> np.ndarray:
+    """Return axes and bars around an empty image, drawn once for all pictures with the same scales and colours.
+
+    A bar has a label, a highest number, and whether there are higher ones, for which it gets a point at its end.
+    """
     rows, columns = pixel_shape(size_um)
     width_px, height_px = _size_px(rows, columns)
     figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI)
@@ -193,10 +197,11 @@ def _frame(size_um: tuple[float, float], bars: tuple[tuple[str, float], ...], pa
     ax.set_xlabel("x, µm", fontsize=_FONT_POINTS)
     ax.set_ylabel("y, µm", fontsize=_FONT_POINTS)
     bars_px, step = height_px - _TOP_PX - _BOTTOM_PX, 1.0 / len(bars)
-    for place, ((label, highest), colours) in enumerate(zip(bars, (FIELD_MAP, _LEVELS), strict=False)):
+    for place, ((label, highest, beyond), colours) in enumerate(zip(bars, (FIELD_MAP, _LEVELS), strict=False)):
         bottom = (_BOTTOM_PX + bars_px * (1.0 - (place + 0.95) * step)) / height_px
         box = (1.0 - (_RIGHT_PX - _GAP_PX) / width_px, bottom, 16 / width_px, 0.9 * step * bars_px / height_px)
-        bar = figure.colorbar(ScalarMappable(Normalize(0.0, highest), colours), cax=figure.add_axes(box))
+        scale = ScalarMappable(Normalize(0.0, highest), colours)
+        bar = figure.colorbar(scale, cax=figure.add_axes(box), extend="max" if beyond else "neither")
         bar.set_label(label, fontsize=_FONT_POINTS)
     for axes in figure.axes:
         axes.tick_params(labelsize=_FONT_POINTS)
@@ -238,7 +243,7 @@ def _where(seen: Snapshot) -> str:
 
 def _category_colours(seen: Snapshot) -> tuple[np.ndarray, np.ndarray, list[tuple[str, str]]]:
     """Return colours, which of them each cell has by its type or phase, and the legend with numbers of live cells."""
-    by_name = _PHASE_COLOURS if seen.look.colour_by == "phase" else style.colours(seen.names)
+    by_name = style.colours(seen.names)
     counts = np.bincount(seen.values[~seen.dead], minlength=len(seen.names))
     legend = [
         (f"{name} ({count}{_where(seen)})", by_name[name]) for name, count in zip(seen.names, counts, strict=True)

@@ -27,8 +27,15 @@ from tumorabm.server.curves import CurvePicture
 from tumorabm.server.map_picture import COLOUR_BY, NO_CELLS, Look, draw_map, place_on_map, snapshot
 from tumorabm.server.simulation import Simulation
 
-_SOLARAS_LINE = 'div:has(> b > a[href="https://solara.dev"]) { position: static !important; text-align: right; }'
-"""Below the page, not over it."""
+_STYLE = """
+/* Solara's line below the page, not over it */
+div:has(> b > a[href="https://solara.dev"]) { position: static !important; text-align: right; }
+/* the label of a slider above it: beside a long one there is no room to move it */
+.v-input__slider .v-input__slot { flex-wrap: wrap; }
+.v-input__slider .v-label { flex: 0 0 100%; }
+/* a message for each of several problems */
+.v-alert__content { white-space: pre-line; }
+"""
 RESET = " — press Reset"
 
 _drawing = threading.Lock()  # matplotlib's settings are those of the process, and each tab draws in its own thread
@@ -49,7 +56,7 @@ def ChosenScenario() -> None:
     scenarios = solara.use_memo(lambda: scenarios_beside(Path(os.environ[SCENARIO_VARIABLE])), [])
     chosen, choose = solara.use_state(next(iter(scenarios)))
     solara.Title(f"tumorabm: {chosen}")
-    solara.Style(_SOLARAS_LINE)
+    solara.Style(_STYLE)
     with solara.Sidebar():
         solara.Select("scenario", list(scenarios), chosen, on_value=choose)
     NewTissue(str(scenarios[chosen])).key(chosen)
@@ -105,7 +112,7 @@ def Tissue(path: str, made: Simulation, scenario: Scenario) -> None:
 def _shown(control: dict[str, object], value: solara.Reactive, running: object) -> dict[str, object]:
     """Return a control whose label tells its value, and whether the tissue was made with another one."""
     meant = as_meant(control, value.value)
-    number = f": {meant:.4g}" if isinstance(meant, float) else ""
+    number = f": {meant:.5g}" if isinstance(meant, float) else ""
     return {**control, "value": value, "label": f"{control['label']}{number}{'' if meant == running else RESET}"}
 
 
@@ -136,7 +143,7 @@ def Seen(simulation: Simulation) -> None:
 
 
 def _when(time_h: float) -> str:
-    return f"<b>day {time_h / 24.0:.2f}</b> ({time_h:.1f} h)"
+    return f"<b>day {time_h / 24.0:.2f}</b> ({round(time_h, 3):g} h)"  # some scenarios last minutes
 
 
 def _being_drawn(simulation: Simulation) -> None:
