@@ -80,7 +80,7 @@ def test_without_vessels_there_is_no_profile_and_no_picture(tmp_path: Path) -> N
 
 def test_a_picture_in_which_nothing_would_be_drawn_is_refused(tmp_path: Path) -> None:
     run_folder(tmp_path, some_cells(n=80))
-    with pytest.raises(OutputError, match=r"expected 20 cells or bodies .* which has \d+ at most at 24.0 h"):
+    with pytest.raises(OutputError, match=r"expected 20 cells or bodies .* found \d+ at most at 24.0 h"):
         draw_profiles(tmp_path)
 
 

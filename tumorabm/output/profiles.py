@@ -90,10 +90,11 @@ def profiles_figure(folder: Path) -> Figure:
         raise OutputError(f"{folder}: expected a run with cells and vessels")
     time_h = profiles["time_h"].max()
     last = profiles[profiles["time_h"] == time_h].set_index("distance_um")
-    if (last["cells"] + last["bodies"]).max() < FEWEST_CELLS:
+    most = (last["cells"] + last["bodies"]).max()
+    if most < FEWEST_CELLS:
         raise OutputError(
             f"{folder}: expected {FEWEST_CELLS} cells or bodies within some {BIN_UM:g} µm of distance to vessels, "
-            f"which has {(last['cells'] + last['bodies']).max()} at most {when(time_h, time_h)}"
+            f"found {most} at most {when(time_h, time_h)}"
         )
     with style.new_figure(style.PROFILES_SIZE_INCHES) as figure:
         figure.get_layout_engine().set(**style.SPACING)
