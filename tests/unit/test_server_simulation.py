@@ -226,3 +226,13 @@ def test_the_cell_under_a_click_is_found_and_followed(path):
 def test_a_click_beside_all_cells_finds_none(path):
     simulation = Simulation(str(path))
     assert simulation.cell_at("primary", -500.0, 0.0, None) is None
+
+
+@pytest.mark.parametrize("z_um", [None, 0.0])
+def test_a_click_in_a_large_cell_means_it_though_the_middle_of_a_small_one_is_nearer(path, z_um):
+    simulation = Simulation(str(path))
+    population = simulation.tissue.population
+    population.data["radius_um"][:2] = 10.0, 3.0
+    population.block("position_um")[:2] = [[-500.0, 0.0, 0.0], [-483.0, 0.0, 0.0]]
+    assert simulation.cell_at("primary", -491.0, 0.0, z_um).row == 0
+    assert simulation.cell_at("primary", -485.0, 0.0, z_um).row == 1

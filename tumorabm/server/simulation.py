@@ -15,6 +15,7 @@ from tumorabm.scenario.pharmacology_schema import Dose
 from tumorabm.server.controls import enzyme_dose, parameters_of
 
 _PATIENCE_S = 2.0  # with a page that began to draw and does not end
+_BESIDE_RADII = 1.5  # so far from its middle a click still means a cell
 
 
 class Simulation(mesa.Model):
@@ -86,7 +87,7 @@ class Simulation(mesa.Model):
                 self.tissue.give_dose(Dose(**enzyme_dose(formulation, dose_iu_per_m2, self.tissue.time_h / 24.0)))
 
     def cell_at(self, site: str, x_um: float, y_um: float, z_um: float | None) -> TumorCell | None:
-        """Return the cell of a site whose disc or ball holds a place of the map, the nearest one, or None.
+        """Return the cell of a site in whose disc or ball a place of the map lies deepest, or just beside it; or None.
 
         ``z_um`` is the height of the slice that a map of three dimensions shows.
         """
@@ -96,9 +97,10 @@ class Simulation(mesa.Model):
             away_um2 = (position[:, 0] - x_um) ** 2 + (position[:, 1] - y_um) ** 2
             if z_um is not None:
                 away_um2 += (position[:, 2] - z_um) ** 2
-            if not population.size or away_um2.min() > (1.5 * data["radius_um"][away_um2.argmin()]) ** 2:
+            away_radii2 = away_um2 / data["radius_um"] ** 2
+            if not population.size or away_radii2.min() > _BESIDE_RADII**2:
                 return None
-            return population.view(int(away_um2.argmin()))
+            return population.view(int(away_radii2.argmin()))
 
     @contextmanager
     def _problems_noted(self) -> Iterator[None]:
