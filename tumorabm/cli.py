@@ -515,6 +515,7 @@ def _print_sites(path: Path, sites: list[str]) -> None:
         )
 
 
+_ACTIVITIES = ("peak_iu_per_mL", "trough_iu_per_mL")
 _TIMES = ("days_active", "days_depleted")
 
 
@@ -524,8 +525,10 @@ def _print_troughs(path: Path) -> None:
         return
     from rich.table import Table
 
+    from tumorabm.output.readouts import HEADINGS_OF_TROUGHS
+
     table = Table(show_edge=False)
-    for heading in ("dose on day", "peak IU/mL", "trough IU/mL", "days > 0.1 IU/mL", "days Asn < 3 µM", "peak NH3 µM"):
+    for heading in ("dose on day", *(HEADINGS_OF_TROUGHS[name] for name in (*_ACTIVITIES, *_TIMES, "peak_ammonia_uM"))):
         table.add_column(heading, justify="right")
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -533,7 +536,7 @@ def _print_troughs(path: Path) -> None:
             times = (f"{value[name]:.1f} of {value['days']:.1f}" for name in _TIMES)
             table.add_row(
                 f"{value['day']:g} ({row['product']})",
-                *(f"{value[name]:.3g}" for name in ("peak_iu_per_mL", "trough_iu_per_mL")),
+                *(f"{value[name]:.3g}" for name in _ACTIVITIES),
                 *times,
                 f"{value['peak_ammonia_uM']:.0f}",
             )

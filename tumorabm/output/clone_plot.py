@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from tumorabm.biology.states import APOPTOTIC, PHASES
 from tumorabm.output import style
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
-from tumorabm.output.written import dose_days, title_of, written_scenario
+from tumorabm.output.written import dose_hours, title_of, written_scenario
 from tumorabm.scenario.messages import unknown_name
 from tumorabm.scenario.site_schema import PRIMARY
 
@@ -100,7 +100,7 @@ def clones_figure(folder: Path, cell_type: str | None = None) -> Figure:
         _draw_shares(axes[0], clones, colours)
         _draw_counts(axes[1], clones, colours)
         _draw_basal(axes[2], clones)
-        doses_d = [day for day in dose_days(scenario) if day <= clones.days[-1]]
+        doses_d = [time_h / 24.0 for time_h in dose_hours(scenario) if time_h / 24.0 <= clones.days[-1]]
         style.mark_doses(axes, doses_d, axes[1])
         axes[2].set(xlabel="time, days", xlim=(0.0, max(clones.days[-1], 1e-3)))
         figure.suptitle(f"{title_of(scenario)}: clones of {cell_type}")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tumorabm.output import style
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
 from tumorabm.output.snapshots import CellSnapshots
-from tumorabm.output.written import dose_days, title_of, written_scenario
+from tumorabm.output.written import dose_hours, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 QUANTITIES = {"asns_relative": ("ASNS", "relative to a solid tumour"), "atf4": ("ATF4", "relative level")}
@@ -77,7 +77,7 @@ def distributions_figure(folder: Path, site: str = PRIMARY) -> Figure:
         raise OutputError(f"{folder}: no live cells with a metabolism were recorded at {site}")
     types = [name for name in scenario["cells"] if name in set(table["type"])]
     unit, length_h = style.time_unit(table["time_h"].max())
-    doses = [24.0 * day / length_h for day in dose_days(scenario) if 24.0 * day <= table["time_h"].max()]
+    doses = [time_h / length_h for time_h in dose_hours(scenario) if time_h <= table["time_h"].max()]
     size = (max(_PANEL_INCHES[0] * len(types), 2 * _PANEL_INCHES[0]), _PANEL_INCHES[1] * len(QUANTITIES))
     with style.new_figure(size) as figure:
         figure.get_layout_engine().set(**style.SPACING)

@@ -196,14 +196,8 @@ def draw_cells(ax: Axes, cells: pd.DataFrame, counts: dict[str, int], legend_col
 
 def _what_and_when(field: str, cells_h: float, field_h: float, last_h: float) -> str:
     if abs(cells_h - field_h) < 1e-6:
-        return f"cells and {field} {when(field_h, last_h)}"
-    return f"cells {when(cells_h, last_h)}, {field} {when(field_h, last_h)}"
-
-
-def when(time_h: float, last_h: float) -> str:
-    """Return a time of a run that ends at ``last_h`` in words."""
-    unit, length_h = style.time_unit(last_h)
-    return f"on day {time_h / length_h:.1f}" if unit == "days" else f"at {time_h:.1f} h"
+        return f"cells and {field} {style.when(field_h, last_h)}"
+    return f"cells {style.when(cells_h, last_h)}, {field} {style.when(field_h, last_h)}"
 
 
 def _draw_scale_bar(ax: Axes, width_um: float, height_um: float) -> None:

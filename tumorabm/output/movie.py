@@ -31,11 +31,10 @@ from tumorabm.output.map_plot import (
     part_shown,
     require_field,
     slice_at,
-    when,
 )
 from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run, whole_file
 from tumorabm.output.snapshots import CellSnapshots, FieldSnapshots, cell_types, nearest, unit_of
-from tumorabm.output.written import dose_days, require_site, series_of, title_of, written_scenario
+from tumorabm.output.written import dose_hours, require_site, series_of, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 SUFFIXES = (".gif", ".mp4")
@@ -156,7 +155,7 @@ class _Scene:
         times_h: list[float],
     ) -> None:
         scenario = written_scenario(folder)
-        self._doses_h = [24.0 * day for day in dose_days(scenario)]
+        self._doses_h = dose_hours(scenario)
         figure.suptitle(title_of(scenario, site))
         figure.get_layout_engine().set(**style.SPACING)
         self._cells, self._fields, self._field, self._last_h = cells, fields, field, times_h[-1]
@@ -195,7 +194,7 @@ class _Scene:
         ]
         given = sum(dose_h <= time_h for dose_h in self._doses_h)
         doses = f", {given} of {len(self._doses_h)} doses given" if self._doses_h else ""
-        self._map.set_title(f"cells and {self._field} {when(time_h, self._last_h)}{self._part}{doses}")
+        self._map.set_title(f"cells and {self._field} {style.when(time_h, self._last_h)}{self._part}{doses}")
         self._now.set_xdata([time_h / self._length_h] * 2)
 
     def _values(self, time_h: float) -> np.ndarray:

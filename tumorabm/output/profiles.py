@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from tumorabm.biology.states import APOPTOTIC, NECROTIC, PHASES
 from tumorabm.observables import HYPOXIC_MMHG
 from tumorabm.output import style
-from tumorabm.output.map_plot import when
 from tumorabm.output.run_folder import OutputError, require_columns, require_run
 from tumorabm.output.written import title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
@@ -94,7 +93,7 @@ def profiles_figure(folder: Path) -> Figure:
     if most < FEWEST_CELLS:
         raise OutputError(
             f"{folder}: expected {FEWEST_CELLS} cells or bodies within some {BIN_UM:g} µm of distance to vessels, "
-            f"found {most} at most {when(time_h, time_h)}"
+            f"found {most} at most {style.when(time_h, time_h)}"
         )
     with style.new_figure(style.PROFILES_SIZE_INCHES) as figure:
         figure.get_layout_engine().set(**style.SPACING)
@@ -102,7 +101,7 @@ def profiles_figure(folder: Path) -> Figure:
         _draw_profiles(*axes.flat, last)
         for ax in axes[1]:
             ax.set(xlabel="distance to the nearest vessel, µm", xlim=(0.0, last.index.max() + 0.5 * BIN_UM))
-        figure.suptitle(f"{title_of(scenario)}, {when(time_h, time_h)}")
+        figure.suptitle(f"{title_of(scenario)}, {style.when(time_h, time_h)}")
     return figure
 
 
@@ -126,7 +125,7 @@ def _draw_profiles(oxygen: Axes, fractions: Axes, atf4: Axes, asns: Axes, profil
     _draw(asns, profile["asns_relative"], live, style.SINGLE_COLOUR)
     asns.set(title="ASNS, relative to a solid tumour", ylabel="mean of live cells")
     for ax in (oxygen, atf4, asns):
-        ax.set_ylim(0.0, 1.05 * max(np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines) or 1.0)
+        style.scale_from_zero(ax)
 
 
 def _draw(

@@ -1,4 +1,4 @@
-"""Columns of the time series as readouts of a run: their names across sites, in words, and with units."""
+"""Columns of a run's tables as readouts: their names across sites, in words, and with units."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tumorabm.pharmacology.troughs import ACTIVITY_AIMED_AT_IU_PER_ML, ASPARAGINE_GONE_UM
 from tumorabm.scenario.site_schema import PRIMARY
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ _UNITS = {
 }
 _TAKEN = re.compile(r"_(at_[\d.e+-]+_h|min|max|mean)$")
 """Which value of a column a readout of a sweep takes (`tumorabm.sweep.schema.Readout`)."""
+
+HEADINGS_OF_TROUGHS = {
+    "peak_iu_per_mL": "peak IU/mL",
+    "trough_iu_per_mL": "trough IU/mL",
+    "days": "days to the next",
+    "days_active": f"days > {ACTIVITY_AIMED_AT_IU_PER_ML:g} IU/mL",
+    "days_depleted": f"days Asn < {ASPARAGINE_GONE_UM:g} µM",
+    "peak_ammonia_uM": "peak NH3 µM",
+}
+"""Of columns of troughs.csv, in tables for readers."""
 
 _COUNTS = re.compile(r"(^|_)(live_|dead_|births$|deaths_)|_cells$|micrometastases$")
 

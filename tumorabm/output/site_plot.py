@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tumorabm.output import style
 from tumorabm.output.map_plot import draw_map
 from tumorabm.output.run_folder import OutputError, fields_name, require_columns, require_run
-from tumorabm.output.written import dose_days, title_of, written_scenario
+from tumorabm.output.written import dose_hours, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 _SETTLED = {
@@ -67,8 +67,7 @@ def sites_figure(folder: Path) -> Figure:
             ax.set(title=site, xlabel=f"time, {unit}", xlim=(0.0, max(series["time_h"].max() / length_h, 1e-3)))
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(_SETTLED))
             draw_map(map_ax, folder, site)
-        last_d = series["time_h"].max() / 24.0
-        doses = [day * 24.0 / length_h for day in dose_days(scenario) if day <= last_d]
+        doses = [time_h / length_h for time_h in dose_hours(scenario) if time_h <= series["time_h"].max()]
         style.mark_doses(curves, doses, curves[-1])
         figure.suptitle(title_of(scenario))
     return figure

@@ -111,6 +111,18 @@ def time_unit(longest_h: float) -> tuple[str, float]:
     return ("days", 24.0) if longest_h > _LONGEST_IN_HOURS else ("hours", 1.0)
 
 
+def when(time_h: float, last_h: float) -> str:
+    """Return a time of a run that ends at ``last_h`` in words."""
+    unit, length_h = time_unit(last_h)
+    return f"on day {time_h / length_h:.1f}" if unit == "days" else f"at {time_h:.1f} h"
+
+
+def scale_from_zero(ax: Axes) -> None:
+    """Let the scale of a panel reach from 0 to a little above its lines."""
+    highest = max(np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines)
+    ax.set_ylim(0.0, 1.05 * highest or 1.0)
+
+
 def mark_doses(axes: Iterable[Axes], times: Sequence[float], labelled: Axes) -> None:
     """Draw a dotted line at each dose on all axes, and name the first on one of them."""
     for ax in axes:

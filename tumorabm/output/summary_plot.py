@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from tumorabm.output import style
 from tumorabm.output.map_plot import draw_map
 from tumorabm.output.run_folder import require_columns, require_run
-from tumorabm.output.written import dose_days, series_of, title_of, written_scenario
+from tumorabm.output.written import dose_hours, series_of, title_of, written_scenario
 from tumorabm.scenario.site_schema import PRIMARY
 
 _MIN_ACTIVITY_IU_PER_ML = 1e-4
@@ -79,12 +79,12 @@ def _draw_run(axes: list[Axes], folder: Path, site: str) -> str:
     require_columns(folder / "timeseries.parquet", "time_h", "site")
     scenario = written_scenario(folder)
     series = series_of(folder, site)
-    draw_curves(axes, series, dose_days(scenario))
+    draw_curves(axes, series, dose_hours(scenario))
     return title_of(scenario, site)
 
 
 def draw_curves(
-    axes: Sequence[Axes], series: pd.DataFrame, doses_d: Sequence[float], until_h: float | None = None
+    axes: Sequence[Axes], series: pd.DataFrame, doses_h: Sequence[float], until_h: float | None = None
 ) -> None:
     """Draw the time series of a site on eight axes: cells, drug, asparagine, deaths, ASNS, ATF4, mTORC1 and hypoxia.
 
@@ -94,8 +94,8 @@ def draw_curves(
         In this order; those for which there is nothing are hidden.
     series
         Rows of ``timeseries.parquet``.
-    doses_d
-        Days of doses; those until the end of the axes are marked.
+    doses_h
+        When doses are given, h; those until the end of the axes are marked.
     until_h
         End of the axes, h; by default that of the last row.
     """
@@ -103,7 +103,7 @@ def draw_curves(
     until_h = hours[-1] if until_h is None else until_h
     unit, length_h = style.time_unit(until_h)
     times = hours / length_h
-    doses = [24.0 * day / length_h for day in doses_d if 24.0 * day <= until_h]
+    doses = [time_h / length_h for time_h in doses_h if time_h <= until_h]
     types = [name.removeprefix("live_") for name in series if name.startswith("live_")]
     by_type = {
         "live cells": (axes[0], "live_", "cells"),
@@ -140,8 +140,7 @@ def draw_curves(
     axes[3].legend(title="cause")
     for ax in (axes[0], *axes[3:7]):
         if ax.lines and ax.get_yscale() == "linear":
-            highest = max(np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines)
-            ax.set_ylim(0.0, 1.05 * highest or 1.0)
+            style.scale_from_zero(ax)
     for ax in axes:
         _mark_single_points(ax)
         ax.set_visible(bool(ax.lines))

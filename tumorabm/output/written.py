@@ -46,9 +46,9 @@ def require_site(folder: Path, site: str) -> None:
         raise OutputError(f"{folder}: {site}: {unknown_name('site', site, sites)}")
 
 
-def dose_days(scenario: Mapping[str, Any]) -> list[float]:
-    """Return the days of all doses of a written scenario, ascending."""
-    return [given.day for given in Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar]
+def dose_hours(scenario: Mapping[str, Any]) -> list[float]:
+    """Return when all doses of a written scenario are given, h, ascending."""
+    return [24.0 * given.day for given in Pharmacology.model_validate(scenario.get("pharmacology", {})).calendar]
 
 
 def title_of(scenario: Mapping[str, Any], site: str = PRIMARY) -> str:

@@ -14,12 +14,12 @@ from tumorabm.output.distributions import distributions_figure
 from tumorabm.output.map_plot import map_figure
 from tumorabm.output.opened_run import Run, open_run
 from tumorabm.output.profiles import profiles_figure
+from tumorabm.output.readouts import HEADINGS_OF_TROUGHS
 from tumorabm.output.run_folder import OutputError, fields_name, reading
 from tumorabm.output.site_plot import sites_figure
 from tumorabm.output.snapshots import FieldSnapshots, nearest
 from tumorabm.output.summary_plot import curves_figure, draw_summary
-from tumorabm.output.written import dose_days, written_scenario
-from tumorabm.pharmacology.troughs import ACTIVITY_AIMED_AT_IU_PER_ML, ASPARAGINE_GONE_UM
+from tumorabm.output.written import dose_hours, written_scenario
 from tumorabm.report.page import collapsed, how_to_cite, note, page, picture, plain, section
 from tumorabm.scenario import ScenarioError
 from tumorabm.scenario.site_schema import PRIMARY
@@ -27,14 +27,6 @@ from tumorabm.scenario.site_schema import PRIMARY
 _SUMMARY = "summary.png"
 _NEEDED = ("scenario.toml", "timeseries.parquet", "cells.parquet", "fields.zarr")
 """What the summary picture is drawn from."""
-_DOSE_COLUMNS = {
-    "peak_iu_per_mL": "peak IU/mL",
-    "trough_iu_per_mL": "trough IU/mL",
-    "days": "days to the next",
-    "days_active": f"days > {ACTIVITY_AIMED_AT_IU_PER_ML:g} IU/mL",
-    "days_depleted": f"days Asn < {ASPARAGINE_GONE_UM:g} µM",
-    "peak_ammonia_uM": "peak NH3 µM",
-}
 
 
 def page_of_run(folder: Path, at_hours: Sequence[float] = ()) -> str:
@@ -140,7 +132,7 @@ def _maps(run: Run, site: str, at_hours: Sequence[float]) -> Html:
 
 def _times_to_show(run: Run, fields: FieldSnapshots) -> list[float]:
     """Return the first recorded time, that of the first dose, and the last."""
-    given = [24.0 * day for day in dose_days(_written(run))[:1] if 24.0 * day <= fields.times_h[-1]]
+    given = [time_h for time_h in dose_hours(_written(run))[:1] if time_h <= fields.times_h[-1]]
     at_dose = [fields.times_h[nearest(fields.times_h, time_h)] for time_h in given]
     return sorted({fields.times_h[0], *at_dose, fields.times_h[-1]})
 
@@ -165,7 +157,7 @@ def _doses_in_plasma(folder: Path) -> Iterator[Html]:
         with reading(path):
             doses = pd.read_csv(path)
         rows = doses.astype(object).itertuples(index=False)
-        yield section("Doses in plasma", table(rows, [_DOSE_COLUMNS.get(name, name) for name in doses]))
+        yield section("Doses in plasma", table(rows, [HEADINGS_OF_TROUGHS.get(name, name) for name in doses]))
 
 
 def _ledger(ledger: Mapping[str, object] | None) -> Iterator[Html]:

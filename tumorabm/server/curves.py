@@ -61,10 +61,8 @@ class CurvePicture:
         with matplotlib.rc_context(_SETTINGS):
             for ax in self._axes:
                 _empty(ax)
-            doses_d = [hours / 24.0 for hours in doses_h]
-            # one that was given by hand may come after the last row
-            until_h = max(series["time_h"].iloc[-1], *(24.0 * day for day in doses_d), 0.0)
-            draw_curves(self._axes, series, doses_d, until_h)
+            # a dose that was given by hand may come after the last row
+            draw_curves(self._axes, series, doses_h, until_h=max([series["time_h"].iloc[-1], *doses_h]))
             for ax in self._axes:
                 _round_scales(ax)
             self._draw_frames()
