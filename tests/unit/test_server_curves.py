@@ -92,7 +92,10 @@ def test_each_panel_keeps_to_its_cell(series, changed):
 
 def test_words_that_reach_beyond_a_panel_are_not_cut_off(series):
     picture = CurvePicture()
-    partly = pixels(picture.draw(series, [series["time_h"].iloc[-1]]))  # the word for the dose stands at the end
+    long_name = series.rename(columns=lambda name: name.replace("blast", "blast_of_a_very_long_name_indeed"))
+    partly = pixels(picture.draw(long_name, [series["time_h"].iloc[-1]]))
+    legend = picture._axes[0].get_legend().get_window_extent(picture._canvas.get_renderer())
+    assert legend.x1 > picture._axes[0].bbox.x1 + 6.0 or legend.x0 < picture._axes[0].bbox.x0 - 6.0
     with matplotlib.rc_context(_SETTINGS):
         picture._canvas.draw()
     whole = np.asarray(picture._canvas.buffer_rgba())[:, :, :3]
